@@ -1,0 +1,54 @@
+"""What was asked for besides the command itself: which home, whose hat, in which form; and talking about it on stderr.
+
+stdout is data, stderr is talk. Under `--json` an error must stand alone on stderr, so talk waits until the command
+has succeeded.
+"""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from foodhub.node.home import default_home
+from foodhub.words import _
+
+
+@dataclass
+class Call:
+    """One call of the program; `chosen_home` is None where the default holds."""
+
+    chosen_home: Path | None = None
+    as_name: str | None = None
+    json: bool = False
+    yes: bool = False
+    dry_run: bool = False
+    _waiting: list[str] = field(default_factory=list)
+
+    @property
+    def home(self) -> Path:
+        """Return the home to work on."""
+        return self.chosen_home if self.chosen_home is not None else default_home()
+
+    def note(self, text: str) -> None:
+        """Tell the user something that is no data."""
+        if self.json:
+            self._waiting.append(text)
+        else:
+            click.echo(text, err=True)
+
+    def say_notes(self) -> None:
+        """Say what had to wait: at the end, or before a question."""
+        for text in self._waiting:
+            click.echo(text, err=True)
+        self._waiting.clear()
+
+    def progress(self, text: str) -> None:
+        """Show how far it is, on one line that the next one replaces; only people see it."""
+        if not self.json and sys.stderr.isatty():
+            click.echo(f"\r\x1b[K{text}", err=True, nl=False)
+
+    def end_dry_run(self) -> None:
+        """Say that nothing was signed, if it was a dry run."""
+        if self.dry_run:
+            self.note(_("Dry run: nothing was signed."))

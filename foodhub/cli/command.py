@@ -1,0 +1,221 @@
+"""What a command of foodhub is for click: help in the user's language, examples, the options that all of them take.
+
+`--home`, `--as`, `--json` and `--lang` may stand before or after the subcommand. Nothing here knows what a command
+does.
+"""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+
+from foodhub.cli.call import Call
+from foodhub.cli.table import Entry, entry
+from foodhub.errors import N_
+from foodhub.words import _
+
+
+class Option(click.Option):
+    """An option whose help is translated when it is shown."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return names and help for the list of options."""
+        record = super().get_help_record(ctx)
+        if record is None:
+            return None
+        text = _(self.help) if self.help else ""
+        return record[0], f"{text} {_('(required)')}" if self.required else text
+
+
+def _keep(field: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    """Return a callback that notes an option in the call; one that was not given changes nothing."""
+
+    def keep(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
+        if value not in {None, False}:
+            setattr(context.ensure_object(Call), field, value)
+
+    return keep
+
+
+def _kept(*names: str, field: str, help: str, **more: Any) -> Option:  # noqa: A002 - click's own name
+    return Option(names, expose_value=False, callback=_keep(field), help=help, **more)
+
+
+def everywhere() -> list[click.Parameter]:
+    """Return the options that every command takes."""
+    return [
+        _kept(
+            "--home",
+            field="chosen_home",
+            metavar="DIR",
+            type=click.Path(path_type=Path, file_okay=False),
+            help=N_("The home to work on (else FOODHUB_HOME, else the platform's folder for data)."),
+        ),
+        _kept(
+            "--as",
+            "as_",
+            field="as_name",
+            metavar="NAME",
+            help=N_("Which member of this home acts, if it holds several."),
+        ),
+        _kept("--json", field="json", is_flag=True, help=N_("Print JSON, also for errors.")),
+        # It is looked for before anything is read, so that errors of reading are said in it too.
+        Option(
+            ["--lang"], metavar="CODE", expose_value=False, help=N_("Speak this language (else that of the system).")
+        ),
+    ]
+
+
+def signing() -> list[click.Parameter]:
+    """Return the options of every command that signs."""
+    return [
+        _kept("--yes", "-y", field="yes", is_flag=True, help=N_("Ask nothing.")),
+        _kept(
+            "--dry-run", field="dry_run", is_flag=True, help=N_("Check and show what would happen, and sign nothing.")
+        ),
+    ]
+
+
+class _Speaking(click.Command):
+    """What commands and groups share: help as summary, explanation, examples, options."""
+
+    entry: Entry
+    more: str = ""
+    examples: Sequence[str] = ()
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the usage line."""
+        formatter.write_usage(ctx.command_path, " ".join(self.collect_usage_pieces(ctx)), prefix=_("Usage:") + " ")
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """Write what the command does, and an example."""
+        for text in (self.entry.summary, self.more):
+            if text:
+                formatter.write_paragraph()
+                with formatter.indentation():
+                    formatter.write_text(_(text))
+        if self.examples:
+            with formatter.section(_("Examples")):
+                for line in self.examples:
+                    formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options of the command, then those that all commands take."""
+        common = {"--home", "--as", "--json", "--lang", "--help"}
+        own: list[tuple[str, str]] = []
+        shared: list[tuple[str, str]] = []
+        for parameter in self.get_params(ctx):
+            # Arguments stand in the usage line and are explained above.
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            if record is not None:
+                (own if common.isdisjoint(parameter.opts) else shared).append(record)
+        for title, records in ((_("Options"), own), (_("Everywhere"), shared)):
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Return `--help` with its text in the user's language."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.help = _("Show this help.")
+        return option
+
+    def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002 - whole sentences; the list wraps them
+        """Return the summary for a list of commands."""
+        return _(self.entry.summary)
+
+
+class Command(_Speaking):
+    """A command of the table."""
+
+
+class Group(_Speaking, click.Group):
+    """A group of commands, whose modules are loaded when one of them is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
+        """Return the names of the commands in the order of the table."""
+        return [name for name, found in self.entry.commands.items() if _exists(found)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by the word one types, None when there is none."""
+        found = self.entry.commands.get(cmd_name)
+        if found is None or not _exists(found):
+            return None
+        words = [*ctx.command_path.split()[1:], cmd_name]
+        return load(" ".join(words), found)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands, without loading them."""
+        rows = [(name, _(self.entry.commands[name].summary)) for name in self.list_commands(ctx)]
+        with formatter.section(_("Commands")):
+            formatter.write_dl(rows)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write commands first: they are what one looks for here."""
+        self.format_commands(ctx, formatter)
+        _Speaking.format_options(self, ctx, formatter)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first word names; an unknown one is an error of ours, with what is near."""
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            raise UnknownCommand(args[0], self.list_commands(ctx), ctx)
+        return super().resolve_command(ctx, args)
+
+
+class UnknownCommand(click.UsageError):
+    """A word that is no command; `known` are those that are."""
+
+    def __init__(self, word: str, known: Sequence[str], ctx: click.Context) -> None:
+        """Keep what is needed to say it."""
+        super().__init__(word, ctx)
+        self.word = word
+        self.known = known
+
+
+def _exists(found: Entry) -> bool:
+    # A module that is written elsewhere may not be there yet; then its command isn't either.
+    return bool(found.commands) or found.module != "demo" or find_spec("foodhub.cli.demo") is not None
+
+
+def load(path: str, found: Entry) -> click.Command:
+    """Return the command or group at a path of the table, such as "product list"."""
+    if not found.commands:
+        command: click.Command = getattr(import_module(f"foodhub.cli.{found.module}"), path.replace(" ", "_"))
+        if not any("--lang" in parameter.opts for parameter in command.params):
+            command.params += everywhere()
+        return command
+    group = Group(name=path.rpartition(" ")[2], params=everywhere())
+    group.entry = found
+    return group
+
+
+def command(
+    path: str, *, examples: Sequence[str], more: str = "", signs: bool = False
+) -> Callable[[Callable[..., int | None]], Command]:
+    """Make a function the command at a path of the table; it may return an exit code.
+
+    `examples` are lines as one types them, `more` is what the summary leaves out, `signs` adds `--yes` and `--dry-run`.
+    """
+
+    def decorate(function: Callable[..., int | None]) -> Command:
+        made = click.command(name=path.rpartition(" ")[2], cls=Command)(function)
+        made.params += [*(signing() if signs else []), *everywhere()]
+        made.entry, made.more, made.examples = entry(path), more, examples
+        return made
+
+    return decorate
+
+
+def option(*names: str, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add an option whose help is translated."""
+    return click.option(*names, cls=Option, **settings)
+
+
+argument = click.argument
+pass_call = click.make_pass_decorator(Call)

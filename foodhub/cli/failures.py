@@ -1,0 +1,137 @@
+"""How a command that failed says so: a sentence and a hint on stderr, as JSON with `--json`, and the exit code.
+
+What we did not foresee becomes one sentence, and the traceback goes to a file: it is for whoever mends it. Neither
+may hold a secret, so arguments and local values are never written.
+"""
+
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+
+from foodhub.cli.command import UnknownCommand
+from foodhub.cli.output import text_lines
+from foodhub.errors import N_, FoodhubError, NotThereError, UsageError
+from foodhub.words import say
+
+SEE_HELP = N_("See: {command} --help")
+
+
+def report(error: FoodhubError, *, json: bool) -> int:
+    """Say what went wrong on stderr; return the exit code."""
+    message, hint = say(error)
+    if json:
+        body = {"code": error.code, "message": message, "hint": hint, "details": _data(error.details)}
+        _write(_as_json({"error": body}))
+    else:
+        _write("\n".join(part for part in (message, hint) if part))
+    return int(error.exit_code)
+
+
+def _as_json(data: object) -> str:
+    import json
+
+    return json.dumps(data, ensure_ascii=False, default=str)
+
+
+def _data(value: Any) -> Any:
+    """Return details as JSON may hold them; an error inside an error as its code and its sentence."""
+    if isinstance(value, FoodhubError):
+        return {"code": value.code, "message": say(value)[0]}
+    if isinstance(value, dict):
+        return {str(name): _data(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_data(item) for item in value]
+    return value
+
+
+def _write(text: str) -> None:
+    # What a person typed stands in these sentences, and need not be text that the terminal can take.
+    click.echo(text_lines(text), err=True)
+
+
+def from_click(error: click.ClickException) -> FoodhubError:
+    """Return one of click's own errors as ours, so that it has a code and a translation."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    more: dict[str, Any] = {"command": context.command_path if context else "foodhub"}
+    match error:
+        case UnknownCommand():
+            from difflib import get_close_matches
+
+            near = get_close_matches(error.word, error.known, n=3)
+            hint = N_("Did you mean {near}? {command} --help lists all.") if near else SEE_HELP
+            more |= {"word": error.word, "near": ", ".join(near)}
+            return UsageError("no_such_command", N_('There is no command "{word}".'), hint, **more)
+        case click.NoSuchOption():
+            near = sorted(error.possibilities or [])
+            hint = N_("Did you mean {near}?") if near else SEE_HELP
+            more |= {"option": error.option_name, "near": ", ".join(near)}
+            return UsageError("no_such_option", N_("There is no option {option}."), hint, **more)
+        case click.MissingParameter():
+            return UsageError("missing", N_("{name} is missing."), SEE_HELP, name=_name_of(error), **more)
+        case click.BadOptionUsage():
+            return UsageError("bad_option", N_("{option} lacks its value."), SEE_HELP, option=error.option_name, **more)
+        case click.BadParameter():
+            return _bad_value(error, more)
+        case click.UsageError():
+            return UsageError(
+                "usage", N_("The command was not understood: {reason}"), SEE_HELP, reason=error.message, **more
+            )
+    return FoodhubError("failed", N_("{reason}"), reason=error.format_message())
+
+
+def _bad_value(error: click.BadParameter, more: dict[str, Any]) -> FoodhubError:
+    kind = error.param.type if error.param else None
+    more |= {"name": _name_of(error), "reason": error.message}
+    if isinstance(kind, click.Choice):
+        choices = ", ".join(map(str, kind.choices))
+        return UsageError("bad_choice", N_("{name} is one of: {choices}."), SEE_HELP, choices=choices, **more)
+    if isinstance(kind, click.types.IntParamType | click.types.FloatParamType):
+        return UsageError("bad_number", N_("{name} is a number in its range."), SEE_HELP, **more)
+    return UsageError("bad_value", N_("{name} can't be used: {reason}"), SEE_HELP, **more)
+
+
+def _name_of(error: click.BadParameter) -> str:
+    if error.param is None:
+        return str(error.param_hint or "")
+    return (
+        max(error.param.opts, key=len)
+        if isinstance(error.param, click.Option)
+        else error.param.make_metavar(_any_context(error)).rstrip(".")
+    )
+
+
+def _any_context(error: click.BadParameter) -> click.Context:
+    return error.ctx or click.Context(click.Command("foodhub"))
+
+
+def from_system(error: OSError) -> FoodhubError:
+    """Return an error of the operating system about a file as ours."""
+    path, reason = str(error.filename or ""), error.strerror or type(error).__name__
+    if isinstance(error, FileNotFoundError):
+        return NotThereError("no_such_file", N_("There is no file {path}."), path=path)
+    return FoodhubError("system", N_("The system says no: {reason} ({path})"), reason=reason, path=path)
+
+
+def unforeseen(error: BaseException, home: Path) -> FoodhubError:
+    """Write a traceback to a file and return the sentence that says where."""
+    text = "".join(traceback.format_exception(error))
+    try:
+        folder = home if home.is_dir() else Path(tempfile.gettempdir())
+        with tempfile.NamedTemporaryFile(
+            "w", dir=folder, prefix="error-", suffix=".txt", delete=False, encoding="utf-8", errors="replace"
+        ) as file:
+            file.write(f"{sys.version}\n{text}")
+            where = file.name
+    except OSError:
+        where = "-"
+    return FoodhubError(
+        "unforeseen",
+        N_("Something went wrong that foodhub did not foresee ({kind})."),
+        N_("What happened is written in {file}; please pass it on to whoever looks after foodhub."),
+        kind=type(error).__name__,
+        file=where,
+    )

@@ -1,0 +1,78 @@
+"""`foodhub init`: a member of this home, its keys, and the recovery words, which are shown once and kept nowhere."""
+
+import sys
+from typing import Any
+
+import click
+
+from foodhub.cli.amounts import words
+from foodhub.cli.call import Call
+from foodhub.cli.command import command, option, pass_call
+from foodhub.cli.output import say, show
+from foodhub.cli.running import run
+from foodhub.errors import N_
+from foodhub.node import setup
+from foodhub.node.application import open_node
+from foodhub.node.home import DATABASE
+from foodhub.node.reading import read
+from foodhub.words import _
+
+_IN_A_ROW = 4
+
+
+@command(
+    "init",
+    signs=True,
+    examples=['foodhub init --name "Ferme du Val" --role producer', "foodhub init --name AMAP --role group --role hub"],
+    more=N_(
+        "A second one in the same home adds a member, for somebody who wears several hats."
+        " The 24 recovery words are shown now and never again: write them on paper."
+    ),
+)
+@option("--name", required=True, metavar="TEXT", help=N_("What the member is called."))
+@option(
+    "--role",
+    "roles",
+    required=True,
+    multiple=True,
+    metavar="ROLE",
+    help=N_("producer, group, hub or household; repeat it for several."),
+)
+@option(
+    "--always-on/--not-always-on",
+    default=None,
+    help=N_("Whether this machine is meant to run day and night (else: if it is a hub's)."),
+)
+@pass_call
+def init(call: Call, name: str, roles: tuple[str, ...], always_on: bool | None) -> None:
+    """Make a member."""
+    name = setup.check_name(name)
+    setup.check_roles(roles)
+    if call.dry_run:
+        if (call.home / DATABASE).exists():
+            read(call.home, setup.check_free, name)
+        call.end_dry_run()
+        return
+    found, recovery = run(_make(call, name, roles, "hub" in roles if always_on is None else always_on))
+    show(call, found | {"recovery_words": recovery}, lambda: _draw(call, found, recovery))
+
+
+async def _make(call: Call, name: str, roles: tuple[str, ...], always_on: bool) -> tuple[dict[str, Any], list[str]]:
+    async with open_node(call.home, create=True) as node:
+        hat, recovery = await node.write(setup.make_member, call.home, name, roles, always_on=always_on)
+    from foodhub.catalog.naming import base32_id
+
+    found = {"id": base32_id(hat.member), "name": hat.name, "roles": list(hat.roles), "home": str(call.home)}
+    return found, recovery
+
+
+def _draw(call: Call, found: dict[str, Any], recovery: list[str]) -> None:
+    say(_("{name} ({roles}) is set up in {home}.").format(**found | {"roles": words(found["roles"])}))
+    if not (sys.stderr.isatty() or sys.stdout.isatty()):
+        call.note(_("The recovery words were not shown, as there is no terminal; with --json they are printed."))
+        return
+    call.note(_("Recovery words: write them on paper, in this order. They are shown only now."))
+    for first in range(0, len(recovery), _IN_A_ROW):
+        row = [f"{first + n + 1:>2} {one:<10}" for n, one in enumerate(recovery[first : first + _IN_A_ROW])]
+        click.echo("  " + " ".join(row).rstrip(), err=sys.stderr.isatty())
+    call.note(_("Next: foodhub circuit found NAME, or foodhub circuit join INVITE"))

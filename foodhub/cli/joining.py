@@ -1,0 +1,195 @@
+"""`foodhub circuit join`: knocks with an invite, shows the charter, signs, and waits until another node has it.
+
+What was prepared is kept when no node answers: running the command again goes on where it stopped.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import click
+
+from foodhub.catalog.naming import base32_id
+from foodhub.circuit.invite import InviteCode
+from foodhub.cli.asking import confirm
+from foodhub.cli.call import Call
+from foodhub.cli.command import argument, command, option, pass_call
+from foodhub.cli.output import say, show, text_lines
+from foodhub.cli.running import run
+from foodhub.errors import N_, FoodhubError, NoPeerError, RefusedError
+from foodhub.node import live, setup, state
+from foodhub.node.application import Node, open_node
+from foodhub.node.hat import Hat
+from foodhub.node.home import now
+from foodhub.node.network import network
+from foodhub.node.reading import read
+from foodhub.words import _
+
+_LOOK_SECONDS = 0.25
+"""How often the door is looked at: what it says stands in `live.db`, for which no bell rings."""
+_REST_SECONDS = 3.0
+_FINAL = frozenset(setup.REFUSALS) - {setup.INVITE_UNKNOWN}
+"""The refusals that waiting won't lift; that a node does not know an invite, or us, may change any moment."""
+
+
+@command(
+    "circuit join",
+    signs=True,
+    examples=["foodhub circuit join foodhub1abc…", "foodhub circuit join foodhub1abc… --wait 60 --yes"],
+    more=N_("On a terminal the charter is shown and you are asked; elsewhere the command itself is the signature."),
+)
+@argument("invite")
+@option(
+    "--wait",
+    type=click.FloatRange(0),
+    default=20.0,
+    metavar="SECONDS",
+    help=N_("How long to look for a node of the circuit (else 20)."),
+)
+@pass_call
+def circuit_join(call: Call, invite: str, wait: float) -> None:
+    """Join a circuit."""
+    if call.dry_run:
+        read(call.home, _check, call, invite)
+        call.end_dry_run()
+        return
+    joined = run(_join(call, invite, wait))
+    show(call, joined, lambda: say(_('{member} is in the circuit "{name}".').format(**joined)))
+
+
+def _check(db: Any, call: Call, invite: str) -> None:
+    from foodhub.node.hat import choose_hat
+
+    setup.check_invite(db, choose_hat(db, call.as_name), invite, now())
+
+
+async def _join(call: Call, invite: str, wait: float) -> dict[str, Any]:
+    async with open_node(call.home) as node:
+        hat = await node.hat(call.as_name)
+        code = await _prepare(call, node, hat, invite)
+        async with network(call.home):
+            door = _Door(call, node, hat, code, wait)
+            if code is not None:
+                await door.enter(code)
+            await door.deliver()
+        circuit = await node.read(state.circuit)
+        admitted = bool(await node.read(state.admitted, hat))
+    return {
+        "id": circuit.id,
+        "name": circuit.name,
+        "member": hat.name,
+        "member_id": base32_id(hat.member),
+        "admitted": admitted,
+    }
+
+
+async def _prepare(call: Call, node: Node, hat: Hat, invite: str) -> InviteCode | None:
+    """Note the invite for the network process; None when this member has signed already and nobody has it yet."""
+    if await node.read(state.admitted, hat) is False and not (await node.read(state.own_reach, hat))[1]:
+        call.note(_("{name} has signed already; looking for a node to tell.").format(name=hat.name))
+        return None
+    code = await node.write(setup.prepare_join, call.home, hat, invite)
+    live.forget_refusal(call.home)
+    return code
+
+
+class _Door:
+    """The way in, as it is seen from here: through the database, and what the network process notes of refusals."""
+
+    def __init__(self, call: Call, node: Node, hat: Hat, code: InviteCode | None, wait: float) -> None:
+        self._call = call
+        self._node = node
+        self._hat = hat
+        self._addresses = code.addresses if code else []
+        self._wait = wait
+        self._end = time.monotonic() + wait
+
+    async def enter(self, code: InviteCode) -> None:
+        """Wait for the founding document and the invite, show the charter, and sign.
+
+        Raises:
+            NoPeerError: nobody answered in time. RefusedError: the door says no. FoodhubError: `declined`.
+        """
+        self._knock()
+        self._call.progress(_("Knocking…"))
+        if not await self._until(lambda: self._invited(code)):
+            raise self._no_peer()
+        self._call.progress("")
+        charter = await self._node.read(setup.charter)
+        circuit = await self._node.read(state.circuit)
+        question = _('Join the circuit "{circuit}" and sign its charter.').format(circuit=circuit.name)
+        try:
+            confirm(self._call, self._hat.name, f"{text_lines(charter or '')}\n\n{question}")
+            await self._node.write(setup.join, self._call.home, self._hat, code)
+        except FoodhubError:
+            setup.end_joining(self._call.home)
+            raise
+
+    async def deliver(self) -> None:
+        """Wait until another node has what was signed.
+
+        Raises:
+            NoPeerError: nobody took it in time.
+        """
+        self._end = max(self._end, time.monotonic() + min(self._wait, 5.0))
+        self._knock()
+        self._call.progress(_("Signed; telling the circuit…"))
+        if not await self._until(self._delivered):
+            raise NoPeerError(
+                "not_delivered",
+                N_("{name} has signed, but no other node has it yet."),
+                N_("It is kept and sent as soon as one is reached: run this again, or foodhub node run."),
+                name=self._hat.name,
+            )
+        # A moment more for what else was signed, such as the name under which the others see this member.
+        if (await self._node.read(state.own_reach, self._hat))[1]:
+            self._end = time.monotonic() + _REST_SECONDS
+            await self._until(self._nothing_pending, asks=False)
+        self._call.progress("")
+
+    def _knock(self) -> None:
+        for address in self._addresses:
+            live.ask(self._call.home, "dial", address)
+        live.ask(self._call.home, "sync")
+
+    async def _invited(self, code: InviteCode) -> bool:
+        return await self._node.read(setup.invite_arrived, code)
+
+    async def _delivered(self) -> bool:
+        _own, elsewhere, _always_on = await self._node.read(state.own_reach, self._hat)
+        return elsewhere > 0 or bool(await self._node.read(state.admitted, self._hat))
+
+    async def _nothing_pending(self) -> bool:
+        return await self._node.read(state.pending) == 0
+
+    async def _until(self, done: Callable[[], Awaitable[bool]], *, asks: bool = True) -> bool:
+        """Wait for a condition; return False when time runs out. Who `asks` no more can't be refused.
+
+        Raises:
+            RefusedError: the door refused.
+        """
+        async with self._node.news() as news:
+            while not await done():
+                left = self._end - time.monotonic()
+                if asks:
+                    self._raise_refusal(final=left <= 0)
+                if left <= 0:
+                    return False
+                await news.wait(min(left, _LOOK_SECONDS))
+        return True
+
+    def _raise_refusal(self, *, final: bool) -> None:
+        process = live.process(self._call.home)
+        reason = process.refusal if process else ""
+        if reason in _FINAL or (reason and final):
+            raise setup.refusal(reason)
+
+    def _no_peer(self) -> NoPeerError | RefusedError:
+        hint = (
+            N_("The invite is kept: run this again when a node of the circuit is on.")
+            if self._addresses
+            else N_("This invite holds no address. Ask for one that was made while the inviting node was running.")
+        )
+        return NoPeerError(
+            "no_peer", N_("No node of the circuit answered within {seconds} seconds."), hint, seconds=f"{self._wait:g}"
+        )

@@ -1,0 +1,101 @@
+"""`foodhub log` and `foodhub rebuild`: the logs themselves, beneath all that is shown."""
+
+import time
+
+from foodhub.cli.amounts import moment, word
+from foodhub.cli.call import Call
+from foodhub.cli.command import command, pass_call
+from foodhub.cli.output import say, show, table
+from foodhub.errors import N_, FoodhubError
+from foodhub.node import state
+from foodhub.node.reading import open_reading, read
+from foodhub.words import _
+
+
+@command("log show", examples=["foodhub log show", "foodhub log show --json"])
+@pass_call
+def log_show(call: Call) -> None:
+    """List the logs."""
+    rows = read(call.home, state.list_logs)
+    if not rows:
+        call.note(_("Nothing is signed here yet."))
+
+    def draw() -> None:
+        titles = (_("member"), _("log"), _("entries"), _("bytes"), _("last"), _("elsewhere"), _("author"))
+        lines = [
+            (
+                row.member,
+                word(row.log),
+                row.entries,
+                row.bytes,
+                moment(row.last.astimezone()),
+                row.elsewhere if row.own else "",
+                row.author[:8],
+            )
+            for row in rows
+        ]
+        if rows:
+            table(titles, lines, right=(2, 3, 5))
+
+    show(call, rows, draw)
+
+
+@command(
+    "log verify",
+    examples=["foodhub log verify"],
+    more=N_("It reads every entry held here, and changes nothing. A fault ends it with exit code 1."),
+)
+@pass_call
+def log_verify(call: Call) -> None:
+    """Check all logs."""
+    from foodhub.node.verifying import Verified, verify_logs
+
+    found = Verified(0, 0, 0, [])
+    with open_reading(call.home) as db:
+        for found in verify_logs(db):
+            call.progress(_("{n} entries checked").format(n=found.entries))
+    call.progress("")
+    done = _("All is well: {entries} entries, {logs} logs, {signatures} signatures.")
+    counts = {"entries": found.entries, "logs": found.logs, "signatures": found.signatures}
+    if not found.faults:
+        show(call, found, lambda: say(done.format(**counts)))
+        return
+
+    def draw() -> None:
+        titles = (_("member"), _("log"), _("entry"), _("fault"), _("author"))
+        table(
+            titles,
+            [(fault.member, word(fault.log), fault.seq, fault.code, fault.author[:8]) for fault in found.faults],
+            right=(2,),
+        )
+
+    show(call, found, draw)
+    raise FoodhubError(
+        "log_broken",
+        N_("Damaged logs in this database: {count}."),
+        N_("Set up a new home and join again; the other nodes still hold what they have of these logs."),
+        count=len(found.faults),
+    )
+
+
+@command(
+    "rebuild",
+    examples=["foodhub rebuild"],
+    more=N_("What is shown is worked out from the logs and can always be made again. Nothing is signed."),
+)
+@pass_call
+def rebuild(call: Call) -> None:
+    """Make the views again."""
+    from foodhub.cli.running import run
+    from foodhub.node.application import open_node
+
+    async def again() -> int:
+        async with open_node(call.home) as node:
+            await node.write(lambda tx: tx.fold.rebuild())
+            return sum(seq for _ref, seq in await node.read(lambda db: list(state.log_refs(db))))
+
+    begun = time.monotonic()
+    entries = run(again())
+    seconds = time.monotonic() - begun
+    text = _("{entries} entries folded again in {seconds} s.").format(entries=entries, seconds=f"{seconds:.2f}")
+    show(call, {"entries": entries, "seconds": round(seconds, 3)}, lambda: say(text))

@@ -1,0 +1,126 @@
+"""`foodhub node run`, `status`, `peers`: the network process and what is known of it. `status` must answer at once."""
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from foodhub.cli.amounts import word, words
+from foodhub.cli.call import Call
+from foodhub.cli.command import command, option, pass_call
+from foodhub.cli.output import facts, plain, show, table
+from foodhub.errors import N_
+from foodhub.node import live, state
+from foodhub.node.hat import hats
+from foodhub.node.reading import read
+from foodhub.words import _, ngettext, say
+
+
+@command(
+    "node run",
+    examples=["foodhub node run", "foodhub node run --listen /ip4/0.0.0.0/tcp/4711 --log node.log"],
+    more=N_("It connects to the other nodes, takes orders in and sends what is signed here. Stop it with Ctrl-C."),
+)
+@option(
+    "--listen",
+    multiple=True,
+    metavar="MULTIADDR",
+    help=N_("Listen here, such as /ip4/0.0.0.0/tcp/4711; may be repeated."),
+)
+@option(
+    "--bootstrap",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help=N_("Where to look for first peers (TOML)."),
+)
+@option(
+    "--log",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help=N_("Write the log to a file instead of stderr."),
+)
+@pass_call
+def node_run(call: Call, listen: tuple[str, ...], bootstrap: Path | None, log: Path | None) -> None:
+    """Become the network process."""
+    from foodhub.node import network
+
+    read(call.home, hats)
+    words_of_process = network.command(call.home, listen, bootstrap, log)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(words_of_process[0], words_of_process)  # noqa: S606 - our own program, which takes this one's place
+
+
+@command("status", examples=["foodhub status", "foodhub status --json"])
+@pass_call
+def status(call: Call) -> None:
+    """Show the state of the home."""
+    process = live.process(call.home)
+    connected = sum(peer.state == "connected" for peer in live.peers(call.home)) if process else 0
+    network = process.state if process else "stopped"
+    row = read(call.home, state.status, str(call.home), connected, network)
+    if row.read_only:
+        call.note("\n".join(filter(None, say(state.read_only_error(row.read_only)))))
+    show(call, row, lambda: _draw_status(row, process))
+
+
+def _draw_status(row: state.StatusRow, process: live.Process | None) -> None:
+    running = _("{state}, process {pid}").format(state=word(row.network), pid=process.pid) if process else _("stopped")
+    lines = [
+        (_("member"), f"{row.name} ({words(row.roles)})" if row.name else _("none yet")),
+        (_("circuit"), row.circuit or _("none yet")),
+        (_("home"), row.home),
+        (_("network"), running),
+        (_("peers"), row.peers),
+        (_("entries"), _("{entries} in {logs} logs").format(entries=row.entries, logs=row.logs)),
+        (
+            _("pending"),
+            ngettext("{n} entry that no peer has yet", "{n} entries that no peer has yet", row.pending).format(
+                n=row.pending
+            ),
+        ),
+    ]
+    if row.refused:
+        lines.append((_("refused from peers"), ngettext("{n} time", "{n} times", row.refused).format(n=row.refused)))
+    facts(lines)
+
+
+@command("peers", examples=["foodhub peers", "foodhub peers --json"])
+@pass_call
+def peers(call: Call) -> None:
+    """List the peers."""
+    read(call.home, hats)
+    rows = live.peers(call.home)
+    if not rows:
+        call.note(
+            _("No peer yet.")
+            if live.is_running(call.home)
+            else _("The network process is not running. Start it with: foodhub node run")
+        )
+
+    def draw() -> None:
+        titles = (_("members"), _("state"), _("behind"), _("ahead"), _("last contact"), _("remark"), _("peer"))
+        lines = [
+            (", ".join(row.members), _state(row), row.behind, row.ahead, _contact(row), row.reason, row.id[-8:])
+            for row in rows
+        ]
+        if rows:
+            table(titles, lines, right=(2, 3))
+
+    show(call, [plain(row) | {"contact": _time(row.contact)} for row in rows], draw)
+
+
+def _time(contact: int) -> datetime | None:
+    return datetime.fromtimestamp(contact / 1000, UTC) if contact else None
+
+
+def _contact(row: live.PeerRow) -> str:
+    time = _time(row.contact)
+    return time.astimezone().strftime("%H:%M:%S") if time else "-"
+
+
+def _state(row: live.PeerRow) -> str:
+    # The word for a refused order has to agree with it, and in some languages can't stand for a node.
+    return word("turned_away" if row.state == "refused" else row.state)

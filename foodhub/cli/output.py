@@ -1,0 +1,127 @@
+"""What goes to stdout: tables aligned for people, JSON for programs.
+
+A table is cut to the terminal's width and never otherwise; JSON keys are the names of the rows' fields and stay.
+Names come from other people's nodes, so nothing that could steer a terminal is ever written.
+"""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from unicodedata import category, combining, east_asian_width
+
+import click
+
+from foodhub.cli.call import Call
+
+_INTERNAL = frozenset({"key", "device"})
+_NARROWEST = 8
+
+
+def plain(row: Any) -> Any:
+    """Return a row (or rows) of `foodhub.node` as what JSON knows, without the fields that only programs inside use."""
+    import msgspec
+
+    data = msgspec.to_builtins(row, builtin_types=(), enc_hook=str)
+    if isinstance(data, list):
+        return [_public(item) for item in data]
+    return _public(data)
+
+
+def _public(data: Any) -> Any:
+    return {name: value for name, value in data.items() if name not in _INTERNAL} if isinstance(data, dict) else data
+
+
+def show(call: Call, data: Any, draw: Callable[[], None]) -> None:
+    """Print `data` (rows or plain values) as JSON, or draw it for people."""
+    if call.json:
+        write_json(plain(data))
+    else:
+        draw()
+
+
+def write_json(data: Any) -> None:
+    """Print plain data as JSON: indented for a terminal, else on one line."""
+    import msgspec
+
+    text = msgspec.json.encode(data)
+    if sys.stdout.isatty():
+        text = msgspec.json.format(text, indent=2)
+    click.echo(text.decode())
+
+
+def say(text: str = "") -> None:
+    """Print a line of data for people."""
+    click.echo(text)
+
+
+def cell(value: object) -> str:
+    """Return a value as text for a table: one line, without characters that a terminal would obey."""
+    text = str(value)
+    return text if text.isprintable() else "".join(c if c.isprintable() or category(c) == "Zs" else "�" for c in text)
+
+
+def text_lines(text: str) -> str:
+    """Return a text of several lines, without characters that a terminal would obey."""
+    return "\n".join(cell(line) for line in text.expandtabs().split("\n"))
+
+
+def width(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def cut(text: str, columns: int) -> str:
+    """Shorten a text to so many columns; what is left out shows as "…"."""
+    if width(text) <= columns:
+        return text
+    kept, used = "", 1
+    for character in text:
+        used += width(character)
+        if used > columns:
+            break
+        kept += character
+    return f"{kept}…"
+
+
+def pad(text: str, columns: int, *, right: bool = False) -> str:
+    """Fill a text up with spaces, on its left with `right`."""
+    space = " " * (columns - width(text))
+    return space + text if right else text + space
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int] = ()) -> None:
+    """Print rows under titles; the columns numbered in `right` hold numbers, and are never cut."""
+    cells = [[cell(value) for value in row] for row in rows]
+    numbers = frozenset(right)
+    columns = [max(map(width, column)) for column in zip(titles, *cells, strict=True)]
+    if sys.stdout.isatty():
+        _shrink(columns, numbers, shutil.get_terminal_size().columns)
+    head = _line(titles, columns, numbers)
+    click.echo(click.style(head, bold=True) if sys.stdout.isatty() else head)
+    click.echo("".join(f"{_line(row, columns, numbers)}\n" for row in cells), nl=False)
+
+
+def _line(cells: Sequence[str], columns: Sequence[int], numbers: frozenset[int]) -> str:
+    parts = [pad(cut(text, columns[place]), columns[place], right=place in numbers) for place, text in enumerate(cells)]
+    return "  ".join(parts).rstrip()
+
+
+def _shrink(columns: list[int], numbers: frozenset[int], room: int) -> None:
+    """Take from the widest column of text, again and again, until the table fits or none can give."""
+    texts = [place for place in range(len(columns)) if place not in numbers]
+    while texts and sum(columns) + 2 * (len(columns) - 1) > room:
+        widest = max(texts, key=lambda place: columns[place])
+        if columns[widest] <= _NARROWEST:
+            return
+        columns[widest] -= 1
+
+
+def facts(rows: Iterable[tuple[str, object]]) -> None:
+    """Print names and values, one pair a line."""
+    pairs = [(name, cell(value)) for name, value in rows]
+    widest = max((width(name) for name, _value in pairs), default=0)
+    for name, value in pairs:
+        click.echo(f"{pad(name, widest)}  {value}".rstrip())

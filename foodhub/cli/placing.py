@@ -1,0 +1,184 @@
+"""`foodhub order place`: signs an order, and with `--wait` stays until the hub has it."""
+
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Any, NamedTuple
+
+import click
+
+from foodhub.catalog.naming import base32_id, id_bytes
+from foodhub.catalog.statements import Product
+from foodhub.cli.allot import split_pairs
+from foodhub.cli.amounts import count, money, price
+from foodhub.cli.asking import confirm
+from foodhub.cli.call import Call
+from foodhub.cli.command import argument, command, option, pass_call
+from foodhub.cli.order import draw_order
+from foodhub.cli.output import show
+from foodhub.cli.product import label
+from foodhub.cli.running import Pen, pen, run
+from foodhub.errors import N_, NotReceivedError, NotThereError
+from foodhub.money import line_amount
+from foodhub.node import live, state
+from foodhub.node.application import Transaction
+from foodhub.node.cycles import CycleRow, find_cycle
+from foodhub.node.hat import Hat
+from foodhub.node.home import now
+from foodhub.node.network import network
+from foodhub.node.orders import OrderRow, list_orders, place_order, read_lines
+from foodhub.node.products import ProductRow
+from foodhub.words import _
+
+Lines = Sequence[tuple[ProductRow, Product, int]]
+
+
+class _Wanted(NamedTuple):
+    """What was typed: cycle, hub if it was named, and (product, quantity) pairs."""
+
+    cycle: str
+    hub: str | None
+    pairs: Sequence[tuple[str, str]]
+
+
+@command(
+    "order place",
+    signs=True,
+    examples=[
+        'foodhub order place "Week 48" Carrots=1.5kg VO-LAI-1=2',
+        'foodhub order place "Week 48" "Lait ribot=3" --wait 30 --ref basket-17',
+    ],
+    more=N_(
+        "A product is named by name, sku or the beginning of its id. Pieces are bare numbers, weights and volumes carry"
+        " their unit. A second placement in the same cycle adds to the first."
+    ),
+)
+@argument("cycle")
+@argument("pairs", metavar="PRODUCT=QUANTITY...", nargs=-1, required=True)
+@option("--hub", metavar="NAME", help=N_("The hub, where cycles of several hubs have the same name."))
+@option(
+    "--wait",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help=N_("Wait so long for the hub's receipt; exit code 7 if it does not come."),
+)
+@option("--ref", metavar="TEXT", help=N_("A name of your own for this placement: the same one twice is one placement."))
+@pass_call
+def order_place(
+    call: Call, cycle: str, pairs: tuple[str, ...], hub: str | None, wait: float | None, ref: str | None
+) -> None:
+    """Place an order."""
+    row = run(_Placing(call, _Wanted(cycle, hub, split_pairs(pairs)), wait).run(ref))
+    show(call, row, lambda: draw_order(row))
+    if row.state != "sent" or call.dry_run:
+        return
+    if wait is None:
+        call.note(
+            _("Signed. {hub} has not received it yet; follow it with: foodhub order show {number}").format(
+                hub=row.hub, number=row.number
+            )
+        )
+        return
+    raise NotReceivedError(
+        "not_received",
+        N_("Order {number} is signed, but {hub} has not received it within {seconds} seconds."),
+        N_("It is kept and sent as soon as a node is reached; follow it with: foodhub order show {number}"),
+        number=row.number,
+        order=row.id,
+        hub=row.hub,
+        seconds=f"{wait:g}",
+    )
+
+
+class _Placing:
+    """One placement, from the words to the receipt."""
+
+    def __init__(self, call: Call, wanted: _Wanted, wait: float | None) -> None:
+        self._call = call
+        self._wanted = wanted
+        self._wait = wait
+
+    async def run(self, ref: str | None) -> OrderRow:
+        async with pen(self._call) as held, AsyncExitStack() as stack:
+            cycle, lines = await self._find(held, stack)
+
+            def place(tx: Transaction, hat: Hat) -> OrderRow:
+                place_order(tx, hat, cycle, lines, ref)
+                return _own(list_orders(tx.db, hat, tx.now), hat, cycle)
+
+            await held.node.rehearse(place, held.hat)
+            confirm(self._call, held.hat.name, _question(cycle, lines))
+            row = await held.sign(place)
+            if self._call.dry_run:
+                return row
+            await held.do_duties()
+            row = await held.node.read(_look, held.hat, cycle)
+            if self._wait is not None and row.state == "sent":
+                row = await self._receipt(held, stack, cycle)
+            return row
+
+    async def _find(self, held: Pen, stack: AsyncExitStack) -> tuple[CycleRow, Lines]:
+        """Find the cycle and the products; what is not here yet may come if there is time to wait and nobody synced."""
+        home = self._call.home
+        try:
+            return await held.node.read(_understood, self._wanted)
+        except NotThereError:
+            if self._wait is None or live.is_running(home):
+                raise
+        self._call.progress(_("Looking for it at other nodes…"))
+        news = await stack.enter_async_context(held.node.news())
+        await stack.enter_async_context(network(home))
+        end = time.monotonic() + self._wait
+        while True:
+            came = await news.wait(end - time.monotonic())
+            try:
+                return await held.node.read(_understood, self._wanted)
+            except NotThereError:
+                if not came:
+                    raise
+
+    async def _receipt(self, held: Pen, stack: AsyncExitStack, cycle: CycleRow) -> OrderRow:
+        """Wait until the hub has answered or time runs out; a network process runs meanwhile."""
+        news = await stack.enter_async_context(held.node.news())
+        await stack.enter_async_context(network(self._call.home))
+        end = time.monotonic() + (self._wait or 0)
+        self._call.progress(_("Waiting for {hub}…").format(hub=cycle.hub))
+        while await news.wait(end - time.monotonic()):
+            row = await held.node.read(_look, held.hat, cycle)
+            if row.state != "sent":
+                break
+        self._call.progress("")
+        return await held.node.read(_look, held.hat, cycle)
+
+
+def _understood(db: Any, wanted: _Wanted) -> tuple[CycleRow, Lines]:
+    """Return the cycle and the lines that were named."""
+    hub = id_bytes(state.find_member(db, wanted.hub).id) if wanted.hub else None
+    cycle = find_cycle(db, wanted.cycle, now(), hub)
+    return cycle, read_lines(db, cycle, wanted.pairs)
+
+
+def _look(db: Any, hat: Hat, cycle: CycleRow) -> OrderRow:
+    return _own(list_orders(db, hat, now()), hat, cycle)
+
+
+def _own(rows: Sequence[OrderRow], hat: Hat, cycle: CycleRow) -> OrderRow:
+    """Return the one order of a member in a cycle."""
+    mine = base32_id(hat.member)
+    return next(
+        row for row in rows if row.customer_id == mine and row.cycle_id == cycle.id and row.hub_id == cycle.hub_id
+    )
+
+
+def _question(cycle: CycleRow, lines: Lines) -> str:
+    """Say what is about to be ordered, and what it costs."""
+    shown, total, currency = [], 0, ""
+    for row, terms, amount in lines:
+        cost = line_amount(terms.price, terms.price_per, amount)
+        total, currency = total + cost, terms.currency
+        each = price(terms.price, terms.currency, terms.price_per)
+        shown.append(f"  {count(amount, terms.price_per)} × {label(row)}  ({each})  {money(cost, currency)}")
+    text = _('Order from {hub} in "{cycle}", {total} in all:').format(
+        hub=cycle.hub, cycle=cycle.name, total=money(total, currency)
+    )
+    return "\n".join([text, *shown])

@@ -1,0 +1,68 @@
+"""Running what signs: an opened home, the member that acts, and an end that leaves no child process behind."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
+
+from foodhub.cli.call import Call
+from foodhub.node import live
+from foodhub.node.application import Node, Transaction, open_node
+from foodhub.node.hat import Hat
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command to its end; a signal ends it through its `finally` blocks, so that a child it started ends too."""
+    signal.signal(signal.SIGINT, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
+    return asyncio.run(work)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """A home and the member of it in whose name a command signs."""
+
+    call: Call
+    node: Node
+    hat: Hat
+
+    async def sign(self, work: Callable[Concatenate[Transaction, Hat, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a writing function of `foodhub.node` in the hat's name; under `--dry-run` it is undone."""
+        if self.call.dry_run:
+            return await self.node.rehearse(work, self.hat, *args, **kwargs)
+        return await self.node.write(work, self.hat, *args, **kwargs)
+
+    async def do_duties(self) -> None:
+        """Do what is due where no network process does it: a hub answers its own orders also when it is alone."""
+        if not self.call.dry_run and not live.is_running(self.call.home):
+            await self.node.do_duties()
+
+
+@asynccontextmanager
+async def pen(call: Call) -> AsyncIterator[Pen]:
+    """Open the home for signing; at the end duties are done and a dry run is said to have been one.
+
+    Raises:
+        NotSetUpError: nothing is set up there. UsageError: `--as` is needed.
+    """
+    async with open_node(call.home) as node:
+        held = Pen(call, node, await node.hat(call.as_name))
+        yield held
+        await held.do_duties()
+    call.end_dry_run()

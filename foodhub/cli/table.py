@@ -1,0 +1,88 @@
+"""Every command there is, in one table: what it says of itself in a list, and where its code lies.
+
+The table is all that `foodhub --help` loads; the module of a command is loaded when the command is called.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from foodhub.errors import N_
+
+
+class Entry(NamedTuple):
+    """A command, or with `commands` a group of them; the code is the attribute PATH_WITH_UNDERSCORES of `module`."""
+
+    summary: str
+    module: str = ""
+    commands: Mapping[str, "Entry"] = {}
+
+
+COMMANDS: Mapping[str, Entry] = {
+    "init": Entry(N_("Make a member in this home: a producer, group, hub or household."), "init"),
+    "circuit": Entry(
+        N_("Found a circuit, invite to it, join it."),
+        commands={
+            "found": Entry(N_("Found a circuit with a charter; you become its first steward."), "circuit"),
+            "invite": Entry(N_("Print an invite: it lets one member in, once."), "circuit"),
+            "uninvite": Entry(N_("Take back an invite that nobody has used."), "circuit"),
+            "join": Entry(N_("Join a circuit on an invite, after reading its charter."), "joining"),
+            "members": Entry(N_("List the members of the circuit."), "circuit"),
+            "show": Entry(N_("Show the circuit and its charter."), "circuit"),
+        },
+    ),
+    "node": Entry(
+        N_("Run the network process of this home."),
+        commands={"run": Entry(N_("Run the network process in the foreground until it is stopped."), "network")},
+    ),
+    "status": Entry(N_("Show the state of this home at a glance."), "network"),
+    "peers": Entry(N_("List the other nodes: connected or not, and how far behind."), "network"),
+    "product": Entry(
+        N_("Publish products and look at those of others."),
+        commands={
+            "import": Entry(N_("Import a product list in Open Food Network's format (CSV)."), "importing"),
+            "list": Entry(N_("List the products of the circuit."), "product"),
+            "show": Entry(N_("Show one product with all that is known of it."), "product"),
+            "add": Entry(N_("Publish a new product of your own."), "selling"),
+            "set": Entry(N_("Change price, step or stock of a product of your own."), "selling"),
+            "withdraw": Entry(N_("Withdraw a product of your own: it is sold no more."), "selling"),
+        },
+    ),
+    "cycle": Entry(
+        N_("Open order cycles and see where they stand."),
+        commands={
+            "new": Entry(N_("Make an order cycle: from when to when people order."), "cycle"),
+            "list": Entry(N_("List the order cycles of the circuit."), "cycle"),
+            "show": Entry(N_("Show a cycle, and what is set aside, promised and ordered in it."), "cycle"),
+        },
+    ),
+    "allot": Entry(N_("Set stock aside for the hub of a cycle, which it may then promise."), "allot"),
+    "order": Entry(
+        N_("Place orders and follow them."),
+        commands={
+            "place": Entry(N_("Place an order in a cycle, or add to the one you have."), "placing"),
+            "list": Entry(N_("List the orders you gave or received."), "order"),
+            "show": Entry(N_("Show an order, line by line."), "order"),
+            "cancel": Entry(N_("Cancel an order of your own, before its cycle closes."), "order"),
+        },
+    ),
+    "log": Entry(
+        N_("Look at the signed logs themselves."),
+        commands={
+            "show": Entry(N_("List the logs held here and how far they go."), "log"),
+            "verify": Entry(N_("Check every entry, link and signature again."), "log"),
+        },
+    ),
+    "rebuild": Entry(N_("Make all that is shown again from the logs."), "log"),
+    "paths": Entry(N_("Show where the files of this home are."), "paths"),
+    "demo": Entry(N_("Run a farm, a buying group and a hub on this machine, end to end."), "demo"),
+}
+"""By the words one types."""
+
+
+def entry(path: str) -> Entry:
+    """Return the entry of a command written as one types it: "product list"."""
+    first, *more = path.split()
+    found = COMMANDS[first]
+    for word in more:
+        found = found.commands[word]
+    return found

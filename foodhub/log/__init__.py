@@ -1,0 +1,1 @@
+"""The signed append-only log, pure: keys, header, run, frontier, sealed payloads. Imports errors only."""

@@ -1,0 +1,164 @@
+"""What the network process needs of a home: taking runs, knowing who knocks, noting who has what, and what is new."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from foodhub.log.faults import PeerFault
+from foodhub.log.keys import SigningKey
+from foodhub.log.run import CheckedRun
+from foodhub.node.setup import joining
+from foodhub.store.keyring import read_key_files
+from foodhub.store.transaction import Transaction
+
+HARMLESS = frozenset({"gap", "unknown_author", "above_limit"})
+"""Why a run is dropped without being counted: this tells of the order in which things arrive, not of malice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A checked run that came from a peer."""
+
+    run: CheckedRun
+    payloads: Sequence[bytes | None]
+    peer: str
+
+
+def take_runs(tx: Transaction, arrivals: Iterable[Arrival]) -> list[str | None]:
+    """Take runs in their order; return for each None, or the code of why it was refused. Refusals are put on record."""
+    results: list[str | None] = []
+    for arrival in arrivals:
+        try:
+            tx.take(arrival.run, arrival.payloads)
+        except PeerFault as fault:
+            results.append(fault.code)
+            if fault.code not in HARMLESS:
+                tx.count_refusal(fault.code, arrival.peer)
+        else:
+            results.append(None)
+    return results
+
+
+def count_refusal(tx: Transaction, code: str, peer: str) -> None:
+    """Put on record that a peer broke a rule."""
+    tx.count_refusal(code, peer)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """With what a home proves itself: its circuit and its devices, or the device and the invite that it joins with."""
+
+    circuit: bytes
+    devices: tuple[SigningKey, ...]
+    invite: SigningKey | None
+
+
+def identity(db: sqlite3.Connection, home: Path) -> Identity | None:
+    """Return how this home proves itself now, None while it is in no circuit and on its way into none.
+
+    Who has signed its joining still knocks with the invite until another node has that: nobody else knows its device.
+    """
+    row = db.execute("SELECT value FROM meta WHERE key = 'circuit'").fetchone()
+    files = read_key_files(home / "keys")
+    known = {key for (key,) in db.execute("SELECT key FROM device JOIN own ON own.device = device.key")}
+    devices = tuple(file.keys.signing for file in files if file.keys.signing.public in known)
+    knocking = joining(home)
+    own = tuple(file.keys.signing for file in files if knocking and file.member == knocking[1])
+    if row and devices and (set(devices) - set(own) or _heard_of(db)):
+        return Identity(row[0], devices, None)
+    return Identity(row[0], own, knocking[0].key) if row and knocking and own else None
+
+
+def _heard_of(db: sqlite3.Connection) -> bool:
+    """Say whether another node has a log 0 of this home."""
+    heard = "SELECT 1 FROM log JOIN own ON own.device = log.author WHERE log = 0 AND elsewhere > 0 LIMIT 1"
+    return db.execute(heard).fetchone() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who stands at the door; `standing` is None for one who is refused, and why. A household's name is ""."""
+
+    standing: str | None
+    refusal: str
+    names: tuple[str, ...]
+    always_on: bool
+
+
+def visitor(db: sqlite3.Connection, devices: Sequence[bytes], invite: bytes, now: int) -> Visitor:
+    """Say who proved these devices and this invite key (b"" for none); `now` in ms: expiry is a rule of the door."""
+    marks = ",".join("?" * len(devices))
+    rows = db.execute(
+        "SELECT coalesce(p.name, ''), d.always_on FROM device d JOIN member m ON m.id = d.member"  # noqa: S608 - marks only
+        f" LEFT JOIN profile p ON p.owner = m.ref WHERE d.key IN ({marks}) ORDER BY p.name, m.id",
+        devices,
+    ).fetchall()
+    names = tuple(name for name, _ in rows)
+    always_on = any(on for _, on in rows)
+    if invite:
+        refusal = "" if rows else _invite_refusal(db, invite, now)
+        return Visitor(None if refusal else "joiner", refusal, names, always_on)
+    return Visitor("member" if rows else None, "" if rows else "unknown_author", names, always_on)
+
+
+def _invite_refusal(db: sqlite3.Connection, public: bytes, now: int) -> str:
+    row = db.execute("SELECT expires, revoked, used_by FROM invite WHERE public = ?", (public,)).fetchone()
+    if row is None:
+        return "invite_unknown"
+    expires, revoked, used_by = row
+    if used_by:
+        return "invite_used"
+    if revoked:
+        return "invite_revoked"
+    return "invite_expired" if expires <= now else ""
+
+
+def note_elsewhere(tx: Transaction, logs: Sequence[tuple[bytes, int, int]], always_on: bool) -> None:
+    """Note that another node has our logs up to these seqs; more than we wrote nobody has, whatever it says."""
+    column = "always_on" if always_on else "elsewhere"
+    for author, log, seq in logs:
+        for name in {"elsewhere", column}:
+            said = f"UPDATE log SET {name} = max({name}, min(seq, ?)) WHERE author = ? AND log = ?"  # noqa: S608 - our own
+            tx.db.execute(said, (seq, author, log))
+
+
+def not_noted(
+    db: sqlite3.Connection, logs: Sequence[tuple[bytes, int, int]], always_on: bool
+) -> list[tuple[bytes, int, int]]:
+    """Return those of the logs that are ours and of which less was known to be elsewhere."""
+    own = {key for (key,) in db.execute("SELECT device FROM own")}
+    column = "always_on" if always_on else "elsewhere"
+    wanted = []
+    for author, log, seq in logs:
+        if author in own:
+            known = f"SELECT min(elsewhere, {column}), seq FROM log WHERE author = ? AND log = ?"  # noqa: S608 - our own
+            row = db.execute(known, (author, log)).fetchone()
+            if row and row[0] < min(seq, row[1]):
+                wanted.append((author, log, seq))
+    return wanted
+
+
+def changed_logs(db: sqlite3.Connection, since: int) -> tuple[int, list[tuple[bytes, int, int]]]:
+    """Return the newest arrival number, and the logs that grew after `since`: (author, log, head seq)."""
+    (newest,) = db.execute("SELECT value FROM meta WHERE key = 'arrival'").fetchone()
+    rows = db.execute(
+        "SELECT author, log, seq FROM log WHERE arrival > ? AND seq > 0 ORDER BY log, ref", (since,)
+    ).fetchall()
+    return int(newest), rows
+
+
+def addresses(db: sqlite3.Connection) -> list[str]:
+    """Return where other nodes may be reached, the most recently seen first."""
+    return [row[0] for row in db.execute("SELECT address FROM address ORDER BY seen DESC LIMIT 200")]
+
+
+def setting(db: sqlite3.Connection, key: str) -> str:
+    """Return a remembered setting, "" when there is none."""
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return str(row[0]) if row else ""
+
+
+def remember(tx: Transaction, key: str, value: str) -> None:
+    """Remember a setting."""
+    tx.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))

@@ -1,0 +1,135 @@
+"""`live.db`: what the network process knows of its peers, and what front ends ask of it.
+
+It is no truth: it is emptied when a network process starts and needs no durability. It is a file of its own so that a
+heartbeat wakes nobody who waits for news in the home's database.
+"""
+
+import fcntl
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from foodhub.store.lock import FileLock
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS process (pid INTEGER, started INTEGER, addresses TEXT, state TEXT, error TEXT, refusal TEXT);
+CREATE TABLE IF NOT EXISTS peer (
+    id TEXT PRIMARY KEY, members TEXT, address TEXT, state TEXT, since INTEGER, contact INTEGER,
+    behind INTEGER, ahead INTEGER, reason TEXT
+);
+CREATE TABLE IF NOT EXISTS request (id INTEGER PRIMARY KEY, kind TEXT, value TEXT, answer TEXT);
+"""
+
+
+class PeerRow(msgspec.Struct, frozen=True):
+    """A peer as it is listed; `behind` counts entries it has to send us, `ahead` the reverse; `contact` in ms."""
+
+    id: str
+    members: list[str]
+    address: str
+    state: str
+    contact: int
+    behind: int
+    ahead: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The network process of a home: `state` is starting, running or failed; `error` is JSON of what it failed with."""
+
+    pid: int
+    addresses: list[str]
+    state: str
+    error: str
+    refusal: str
+
+
+@contextmanager
+def open_live(home: Path) -> Iterator[sqlite3.Connection]:
+    """Open `live.db` for one look or one note."""
+    with closing(sqlite3.connect(home / "live.db", isolation_level=None, timeout=5)) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=OFF")
+        db.executescript(_TABLES)
+        yield db
+
+
+def start(home: Path, pid: int) -> None:
+    """Begin anew: called by a network process once it holds the node lock."""
+    with open_live(home) as db:
+        db.executescript("DELETE FROM process; DELETE FROM peer; DELETE FROM request;")
+        db.execute("INSERT INTO process VALUES (?, ?, '[]', 'starting', '', '')", (pid, int(time.time() * 1000)))
+
+
+def node_lock(home: Path) -> FileLock:
+    """Return the lock that a network process holds as long as it lives."""
+    return FileLock(home / "node.lock")
+
+
+def is_running(home: Path) -> bool:
+    """Say whether a network process runs on this home."""
+    try:
+        handle = os.open(home / "node.lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        # Shared, so that of two who ask at one moment neither takes the other for a network process.
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def process(home: Path) -> Process | None:
+    """Return the network process of this home, None when none runs."""
+    return last_process(home) if is_running(home) else None
+
+
+def last_process(home: Path) -> Process | None:
+    """Return what the last network process left behind, also when it has ended."""
+    if not (home / "live.db").exists():
+        return None
+    with open_live(home) as db:
+        row = db.execute("SELECT pid, addresses, state, error, refusal FROM process").fetchone()
+    return Process(row[0], json.loads(row[1]), *row[2:]) if row else None
+
+
+def peers(home: Path) -> list[PeerRow]:
+    """Return the peers of the running network process, the connected ones first; none when none runs."""
+    if not is_running(home):
+        return []
+    with open_live(home) as db:
+        rows = db.execute(
+            "SELECT id, members, address, state, contact, behind, ahead, reason FROM peer"
+            " ORDER BY state != 'connected', contact DESC, id"
+        ).fetchall()
+    return [PeerRow(row[0], json.loads(row[1]), *row[2:]) for row in rows]
+
+
+def forget_refusal(home: Path) -> None:
+    """Forget why a door refused us, before knocking with another invite."""
+    if (home / "live.db").exists():
+        with open_live(home) as db:
+            db.execute("UPDATE process SET refusal = ''")
+
+
+def ask(home: Path, kind: str, value: str = "") -> None:
+    """Leave a request for the network process: `dial` an address, or `sync` now."""
+    with open_live(home) as db:
+        db.execute("INSERT INTO request (kind, value, answer) VALUES (?, ?, '')", (kind, value))
+
+
+def take_requests(home: Path) -> Sequence[tuple[str, str]]:
+    """Return the requests left so far and remove them; called by the network process."""
+    with open_live(home) as db:
+        return db.execute("DELETE FROM request RETURNING kind, value").fetchall()

@@ -1,0 +1,369 @@
+"""The catalog: what every producer of the circuit sells, and changing what our own member sells."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from foodhub.catalog.naming import Named, base32_id, find, fold, id_bytes
+from foodhub.catalog.ofn import Row, to_product, to_stock
+from foodhub.catalog.product import LENGTHS, check, default_step, ordered_quantity
+from foodhub.catalog.statements import Product, Stock, product_id
+from foodhub.errors import N_, RefusedError
+from foodhub.log.header import Log
+from foodhub.money import PricePer
+from foodhub.node.hat import Hat, currency, require_member, shown_name
+from foodhub.quantity import Unit, parse_quantity
+from foodhub.store.transaction import Transaction
+
+IMPORT_SLICE = 250
+"""Rows of an import that one transaction takes: about 25 ms of work."""
+
+
+class ProductRow(msgspec.Struct, frozen=True):
+    """A product as it is listed; field names are the JSON keys. `on_hand` is the published count, None on demand."""
+
+    id: str
+    producer: str
+    producer_id: str
+    sku: str
+    name: str
+    variant: str
+    category: str
+    unit: str
+    unit_value: int
+    price: int
+    price_per: str
+    currency: str
+    on_hand: int | None
+    on_demand: bool
+    unit_name: str
+    step: int
+    description: str
+    withdrawn: bool
+    version: int
+
+    @property
+    def named(self) -> Named:
+        """Return how people may call it."""
+        return Named(self.id, self.sku, self.name, self.variant)
+
+
+_COLUMNS = (
+    "SELECT p.local, m.id, p.sku, p.name, p.variant, p.category, p.unit, p.unit_value, p.price, p.price_per,"
+    " p.currency, s.mode, s.on_hand, p.unit_name, p.step, p.description, p.withdrawn, p.version"
+    " FROM product p JOIN member m ON m.ref = p.owner LEFT JOIN stock s ON s.owner = p.owner AND s.local = p.local"
+)
+
+
+def list_products(
+    db: sqlite3.Connection,
+    *,
+    search: str = "",
+    producer: bytes | None = None,
+    since: int = 0,
+    withdrawn: bool = False,
+) -> list[ProductRow]:
+    """Return products by producer and name; `search` ignores case and accents, `since` is an arrival number."""
+    where, values = ["1"], []  # type: tuple[list[str], list[Any]]
+    if not withdrawn:
+        where.append("NOT p.withdrawn")
+    if producer is not None:
+        where.append("m.id = ?")
+        values.append(producer)
+    if since:
+        where.append("(p.arrival > ? OR s.arrival > ?)")
+        values += [since, since]
+    sellers: dict[bytes, tuple[str, str]] = {}
+    rows = []
+    for row in db.execute(f"{_COLUMNS} WHERE {' AND '.join(where)}", values):
+        owner = row[1]
+        if owner not in sellers:
+            sellers[owner] = shown_name(db, owner), base32_id(owner)
+        rows.append(_product_row(row, *sellers[owner]))
+    wanted = fold(search).split()
+    if wanted:
+        rows = [row for row in rows if _fits(row, wanted)]
+    rows.sort(key=lambda row: (row.producer.casefold(), row.name.casefold(), row.variant.casefold(), row.id))
+    return rows
+
+
+class CatalogNews(msgspec.Struct, frozen=True):
+    """What changed in the catalog: the arrival number it reaches to, the changed products, and how many there are."""
+
+    arrival: int
+    rows: list[ProductRow]
+    count: int
+
+
+def products_since(db: sqlite3.Connection, since: int) -> CatalogNews:
+    """Return what changed after an arrival number, withdrawn products too; 0 asks for all. All of one state."""
+    db.execute("BEGIN")
+    try:
+        (arrival,) = db.execute("SELECT value FROM meta WHERE key = 'arrival'").fetchone()
+        rows = list_products(db, since=since, withdrawn=bool(since))
+        (count,) = db.execute(
+            "SELECT count(*) FROM product p JOIN member m ON m.ref = p.owner WHERE NOT p.withdrawn"
+        ).fetchone()
+    finally:
+        db.execute("COMMIT")
+    return CatalogNews(int(arrival), rows, int(count))
+
+
+def _product_row(row: Sequence[Any], producer: str, producer_id: str) -> ProductRow:
+    (local, _owner, sku, name, variant, category, unit, unit_value, price, price_per, code, mode, on_hand, *rest) = row
+    on_demand = mode == "on_demand"
+    count = None if on_demand else (on_hand or 0)
+    unit_name, step, description, withdrawn, version = rest
+    head = (
+        base32_id(local),
+        producer,
+        producer_id,
+        sku,
+        name,
+        variant,
+        category,
+        unit,
+        unit_value,
+        price,
+        price_per,
+        code,
+    )
+    return ProductRow(*head, count, on_demand, unit_name, step, description, bool(withdrawn), version)
+
+
+def _fits(row: ProductRow, wanted: Iterable[str]) -> bool:
+    text = fold(f"{row.name} {row.variant} {row.producer} {row.category} {row.sku}")
+    return all(word in text for word in wanted)
+
+
+def find_product(db: sqlite3.Connection, text: str, *, producer: bytes | None = None) -> ProductRow:
+    """Return the product that somebody named by id prefix, sku or name.
+
+    Raises:
+        NotThereError: there is none. UsageError: there are several; they are listed.
+    """
+    return find(list_products(db, producer=producer), text, lambda row: row.named, "product")
+
+
+def product_statement(db: sqlite3.Connection, owner: bytes, local: bytes) -> Product | None:
+    """Return the statement of a product that holds, None when there is none."""
+    fields = ", ".join(f"p.{name}" for name in Product.__struct_fields__)
+    row = db.execute(
+        f"SELECT {fields} FROM product p JOIN member m ON m.ref = p.owner WHERE m.id = ? AND p.local = ?",  # noqa: S608 - names of ours
+        (owner, local),
+    ).fetchone()
+    if row is None:
+        return None
+    values = dict(zip(Product.__struct_fields__, row, strict=True))
+    return Product(**{**values, "withdrawn": bool(values["withdrawn"])})
+
+
+def stock_statement(db: sqlite3.Connection, owner: bytes, local: bytes) -> Stock | None:
+    """Return the statement of a product's stock that holds, None when there is none."""
+    row = db.execute(
+        "SELECT s.local, s.version, s.mode, s.on_hand FROM stock s JOIN member m ON m.ref = s.owner"
+        " WHERE m.id = ? AND s.local = ?",
+        (owner, local),
+    ).fetchone()
+    return Stock(*row) if row else None
+
+
+def _require_seller(db: sqlite3.Connection, hat: Hat) -> None:
+    require_member(db, hat)
+    if not {"producer", "hub"} & set(hat.roles):
+        raise RefusedError(
+            "not_a_producer",
+            N_("{name} sells nothing: products belong to producers and hubs."),
+            N_("Act as a producer with --as NAME, or add one with foodhub init --role producer."),
+            name=hat.name,
+        )
+
+
+def put_product(tx: Transaction, hat: Hat, product: Product, stock: Stock | None) -> str:
+    """Sign what differs from what holds; return `new`, `changed` or `unchanged`. Versions are set here."""
+    statements, what = _differences(tx.db, hat.member, product, stock)
+    if statements:
+        tx.append(hat.member, Log.CATALOG, statements)
+    return what
+
+
+def _differences(db: sqlite3.Connection, owner: bytes, product: Product, stock: Stock | None) -> tuple[list[Any], str]:
+    statements: list[Any] = []
+    held, counted = product_statement(db, owner, product.local), stock_statement(db, owner, product.local)
+    renewed = msgspec.structs.replace(product, version=held.version if held else 1)
+    if renewed != held:
+        renewed = msgspec.structs.replace(product, version=held.version + 1 if held else 1)
+        check(renewed)
+        statements.append(renewed)
+    if stock is not None:
+        recount = msgspec.structs.replace(stock, version=counted.version if counted else 1)
+        if recount != counted:
+            statements.append(msgspec.structs.replace(stock, version=counted.version + 1 if counted else 1))
+    if not statements:
+        return [], "unchanged"
+    return statements, "changed" if held else "new"
+
+
+def add_product(
+    tx: Transaction,
+    hat: Hat,
+    name: str,
+    *,
+    price: int,
+    price_per: str,
+    on_hand: int | None,
+    more: dict[str, Any],
+) -> str:
+    """Publish a new product of our own; return its id. `on_hand` is None when it is made on demand.
+
+    Raises:
+        RefusedError: this member sells nothing, or has this product already.
+    """
+    _require_seller(tx.db, hat)
+    unit = {"piece": more.get("unit", "piece"), "kg": "g", "l": "ml"}[price_per]
+    value = more.get("unit_value", 1) if price_per == "piece" else 1
+    local = product_id(more.get("sku", ""), hat.member, name, more.get("variant", ""), unit, value)
+    held = product_statement(tx.db, hat.member, local)
+    if held and not held.withdrawn:
+        raise RefusedError(
+            "product_exists",
+            N_("{name} is in your catalog already."),
+            N_("Change it with: foodhub product set"),
+            name=held.name,
+        )
+    product = Product(
+        local=local,
+        version=1,
+        sku=more.get("sku", ""),
+        name=name,
+        variant=more.get("variant", ""),
+        category=more.get("category", ""),
+        description=more.get("description", ""),
+        unit=unit,
+        unit_value=value,
+        unit_name=more.get("unit_name", ""),
+        price=price,
+        price_per=price_per,  # type: ignore[arg-type]
+        currency=currency(tx.db),
+        step=more.get("step") or default_step(price_per),  # type: ignore[arg-type]
+        tax_category="",
+        shipping_category="",
+        withdrawn=False,
+    )
+    put_product(tx, hat, product, _stock(local, on_hand))
+    return base32_id(local)
+
+
+def _stock(local: bytes, on_hand: int | None) -> Stock:
+    return Stock(local, 1, "on_demand", 0) if on_hand is None else Stock(local, 1, "counted", on_hand)
+
+
+def read_count(name: str, price_per: PricePer, text: str) -> int:
+    """Read how much there is of a product, or its step; returns pieces, g or ml.
+
+    Raises:
+        UsageError: it is no quantity, or of the wrong unit, or a bare number of goods by weight or volume.
+    """
+    if parse_quantity(text)[0] == 0:
+        return 0
+    unit: Unit = {"piece": "piece", "kg": "g", "l": "ml"}[price_per]  # type: ignore[assignment]
+    texts = dict.fromkeys(LENGTHS, "") | {"name": name}
+    whole = Product(
+        local=b"",
+        version=1,
+        unit=unit,
+        unit_value=1,
+        price=0,
+        price_per=price_per,
+        currency="",
+        step=1,
+        withdrawn=False,
+        **texts,
+    )
+    return ordered_quantity(whole, text)
+
+
+UNCHANGED = object()
+"""Stands for "leave the stock as it is", since None means on demand."""
+
+
+def set_product(tx: Transaction, hat: Hat, local: bytes, fields: dict[str, Any], on_hand: object = UNCHANGED) -> str:
+    """Change fields of our own product, and its stock unless `UNCHANGED`; return `changed` or `unchanged`."""
+    _require_seller(tx.db, hat)
+    held = product_statement(tx.db, hat.member, local)
+    assert held is not None, "the caller found it in the same home"
+    stock = None if on_hand is UNCHANGED else _stock(local, on_hand)  # type: ignore[arg-type]
+    return put_product(tx, hat, msgspec.structs.replace(held, **fields), stock)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """What an import would do: for each row its product, and how many would be new, changed, unchanged or set to 0."""
+
+    rows: tuple[tuple[Row, bytes], ...]
+    zeroed: tuple[bytes, ...]
+    new: int
+    changed: int
+    unchanged: int
+
+
+def plan_import(db: sqlite3.Connection, hat: Hat, rows: Sequence[Row], *, zero_missing: bool) -> ImportPlan:
+    """Match rows with our own products by sku, else by name, variant, unit and content; change nothing.
+
+    Raises:
+        RefusedError: this member sells nothing.
+    """
+    _require_seller(db, hat)
+    own = list_products(db, producer=hat.member, withdrawn=True)
+    by_sku = {row.sku: row.id for row in own if row.sku}
+    claimed = {by_sku[row.sku] for row in rows if row.sku in by_sku}
+    by_contents = {_contents(row): row.id for row in own if row.id not in claimed}
+    ids = {row.id: id_bytes(row.id) for row in own}
+    planned, counts = [], {"new": 0, "changed": 0, "unchanged": 0}
+    code = currency(db)
+    for row in rows:
+        # What was made from such a row comes before a namesake, which may be another row's; no product is two rows'.
+        first = product_id(row.sku, hat.member, *_contents(row))
+        made = base32_id(first) if base32_id(first) in ids else None
+        known = by_sku.get(row.sku) or made or by_contents.pop(_contents(row), None)
+        local = ids[known] if known else first
+        planned.append((row, local))
+        counts[_differences(db, hat.member, *_statements(row, local, code))[1] if known else "new"] += 1
+    listed = {base32_id(local) for _, local in planned}
+    zeroed = tuple(ids[row.id] for row in own if zero_missing and row.on_hand and row.id not in listed)
+    return ImportPlan(tuple(planned), zeroed, **counts)
+
+
+def _contents(row: Row | ProductRow) -> tuple[str, str, Unit, int]:
+    """Return what a product without a sku is known by."""
+    return row.name, row.variant, row.unit, row.unit_value  # type: ignore[return-value]
+
+
+def _statements(row: Row, local: bytes, code: str) -> tuple[Product, Stock]:
+    return to_product(row, local=local, version=1, currency=code), to_stock(row, local=local, version=1)
+
+
+def import_slice(tx: Transaction, hat: Hat, rows: Sequence[tuple[Row, bytes]]) -> int:
+    """Sign one slice of a planned import; return how many statements that took (0 when nothing had changed)."""
+    _require_seller(tx.db, hat)
+    code = currency(tx.db)
+    statements: list[Any] = []
+    for row, local in rows:
+        statements += _differences(tx.db, hat.member, *_statements(row, local, code))[0]
+    if statements:
+        tx.append(hat.member, Log.CATALOG, statements)
+    return len(statements)
+
+
+def zero_stock(tx: Transaction, hat: Hat, locals_: Sequence[bytes]) -> None:
+    """Set the stock of our own products to zero."""
+    statements = []
+    for local in locals_:
+        held = stock_statement(tx.db, hat.member, local)
+        if held and held.on_hand:
+            statements.append(Stock(local, held.version + 1, "counted", 0))
+    if statements:
+        tx.append(hat.member, Log.CATALOG, statements)

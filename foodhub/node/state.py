@@ -1,0 +1,197 @@
+"""Looking at the log itself: how much is held, whether it verifies, what is not yet elsewhere."""
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import msgspec
+
+from foodhub.catalog.naming import Named, base32_id, find
+from foodhub.errors import RefusedError
+from foodhub.node.hat import Hat, circuit_id, hats, shown_name
+from foodhub.store.schema import SEQ_BITS
+
+LOG_NAMES = ("circuit", "catalog", "trade")
+
+
+class StatusRow(msgspec.Struct, frozen=True):
+    """The state of a home at a glance; `pending` counts our own entries that no peer has yet."""
+
+    name: str
+    roles: list[str]
+    circuit: str | None
+    entries: int
+    logs: int
+    peers: int
+    pending: int
+    members: list[str]
+    home: str
+    network: str
+    read_only: str
+    refused: int
+
+
+class LogRow(msgspec.Struct, frozen=True):
+    """One log as it is held here; `elsewhere` and `always_on` say how far some peer, or one always on, has our own."""
+
+    author: str
+    member: str
+    log: str
+    entries: int
+    bytes: int
+    last: datetime
+    own: bool
+    elsewhere: int
+    always_on: int
+
+
+class CircuitRow(msgspec.Struct, frozen=True):
+    """The circuit of a home; `currency` is its ISO 4217 code."""
+
+    id: str
+    name: str
+    currency: str
+    members: int
+    charter: str
+
+
+class MemberRow(msgspec.Struct, frozen=True):
+    """A member of the circuit; `name` is None for a household of somebody else."""
+
+    id: str
+    name: str | None
+    roles: list[str]
+    admitted: bool
+    joined_at: datetime
+
+
+def status(db: sqlite3.Connection, home: str, peers: int, network: str) -> StatusRow:
+    """Return the state of a home; `peers` and `network` come from `live`."""
+    own = hats(db)
+    circuit = db.execute("SELECT name FROM circuit").fetchone()
+    entries, logs = db.execute("SELECT coalesce(sum(seq), 0), count(*) FROM log WHERE seq > 0").fetchone()
+    read_only = db.execute("SELECT value FROM meta WHERE key = 'read_only'").fetchone()
+    (refused,) = db.execute("SELECT coalesce(sum(times), 0) FROM refused").fetchone()
+    return StatusRow(
+        name=", ".join(hat.name for hat in own),
+        roles=sorted({role for hat in own for role in hat.roles}),
+        circuit=circuit[0] if circuit else None,
+        entries=entries,
+        logs=logs,
+        peers=peers,
+        pending=pending(db),
+        members=[hat.name for hat in own],
+        home=home,
+        network=network,
+        read_only=read_only[0] if read_only else "",
+        refused=refused,
+    )
+
+
+def pending(db: sqlite3.Connection) -> int:
+    """Count our own entries that no peer has yet."""
+    (count,) = db.execute(
+        "SELECT coalesce(sum(l.seq - l.elsewhere), 0) FROM log l JOIN own o ON o.device = l.author"
+    ).fetchone()
+    return int(count)
+
+
+def list_logs(db: sqlite3.Connection) -> list[LogRow]:
+    """Return all logs by member."""
+    rows = db.execute(
+        "SELECT l.ref, l.author, l.log, l.seq, l.timestamp, l.elsewhere, l.always_on, d.member, o.member IS NOT NULL"
+        " FROM log l"
+        " LEFT JOIN device d ON d.key = l.author LEFT JOIN own o ON o.device = l.author WHERE l.seq > 0"
+    ).fetchall()
+    found = [
+        LogRow(
+            author=base32_id(author),
+            member=shown_name(db, member) if member else "",
+            log=LOG_NAMES[log],
+            entries=seq,
+            bytes=_size(db, ref, seq),
+            last=datetime.fromtimestamp(timestamp / 1000, UTC),
+            own=bool(own),
+            elsewhere=elsewhere,
+            always_on=always_on,
+        )
+        for ref, author, log, seq, timestamp, elsewhere, always_on, member, own in rows
+    ]
+    return sorted(found, key=lambda row: (not row.own, row.member.casefold(), row.author, LOG_NAMES.index(row.log)))
+
+
+def _size(db: sqlite3.Connection, ref: int, seq: int) -> int:
+    first = ref << SEQ_BITS
+    row = db.execute(
+        "SELECT coalesce(sum(size), 0) FROM entry WHERE place BETWEEN ? AND ?", (first, first + seq)
+    ).fetchone()
+    return int(row[0])
+
+
+def list_members(db: sqlite3.Connection) -> list[MemberRow]:
+    """Return the members of the circuit, by name; the nameless ones last."""
+    rows = db.execute(
+        "SELECT m.id, coalesce(p.name, o.name), m.roles, m.admitted, m.joined FROM member m"
+        " LEFT JOIN profile p ON p.owner = m.ref"
+        " LEFT JOIN own o ON o.member = m.id"
+    )
+    found = [
+        MemberRow(base32_id(member), name, roles.split(), bool(admitted), datetime.fromtimestamp(joined / 1000, UTC))
+        for member, name, roles, admitted, joined in rows
+    ]
+    return sorted(found, key=lambda row: (row.name is None, (row.name or "").casefold(), row.id))
+
+
+def find_member(db: sqlite3.Connection, text: str) -> MemberRow:
+    """Return the member that somebody named by id prefix or name.
+
+    Raises:
+        NotThereError: there is none. UsageError: there are several.
+    """
+    return find(list_members(db), text, lambda row: Named(row.id, "", row.name or ""), "member")
+
+
+def circuit(db: sqlite3.Connection) -> CircuitRow:
+    """Return the circuit of this home.
+
+    Raises:
+        NotSetUpError: it is in none.
+    """
+    identity = circuit_id(db)
+    name, code, charter = db.execute("SELECT name, currency, charter FROM circuit").fetchone()
+    (members,) = db.execute("SELECT count(*) FROM member").fetchone()
+    return CircuitRow(base32_id(identity), name, code, members, charter)
+
+
+def own_reach(db: sqlite3.Connection, hat: Hat) -> tuple[int, int, int]:
+    """Return of a hat's log 0 how long it is, how far some peer has it, and how far one that is always on has it."""
+    row = db.execute("SELECT seq, elsewhere, always_on FROM log WHERE author = ? AND log = 0", (hat.device,)).fetchone()
+    return row or (0, 0, 0)
+
+
+def admitted(db: sqlite3.Connection, hat: Hat) -> bool | None:
+    """Say whether a hat is admitted to the circuit; None while it has not even joined."""
+    row = db.execute("SELECT admitted FROM member WHERE id = ?", (hat.member,)).fetchone()
+    return None if row is None else bool(row[0])
+
+
+def read_only_error(reason: str) -> RefusedError:
+    """Return why this home may not sign any more, as `StatusRow.read_only` names it."""
+    from foodhub.store.guard import SENTENCES
+
+    return RefusedError("home_read_only", SENTENCES[reason], reason=reason)
+
+
+def refusals(db: sqlite3.Connection) -> list[tuple[str, int, int, str]]:
+    """Return what was refused from peers: code, how often, when last (ms), by whom last."""
+    return db.execute("SELECT code, times, last, peer FROM refused ORDER BY last DESC").fetchall()
+
+
+def arrival(db: sqlite3.Connection) -> int:
+    """Return the newest arrival number: rows with a higher one came later."""
+    return int(db.execute("SELECT value FROM meta WHERE key = 'arrival'").fetchone()[0])
+
+
+def log_refs(db: sqlite3.Connection) -> Iterator[tuple[int, int]]:
+    """Yield number and length of every log, for work that goes log by log."""
+    yield from db.execute("SELECT ref, seq FROM log WHERE seq > 0 ORDER BY ref").fetchall()

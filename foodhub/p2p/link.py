@@ -1,0 +1,234 @@
+"""A link: one session on one stream. It carries out what the session commands and tells it what came of it.
+
+It decides nothing about the protocol; it only sees to it that a peer that is silent, or takes nothing, costs us little.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any
+
+from foodhub.log.run import Run
+from foodhub.node.application import Node, now
+from foodhub.node.exchange import Arrival, count_refusal, not_noted, note_elsewhere, visitor
+from foodhub.p2p.host import FrameStream, StreamClosed
+from foodhub.p2p.intake import Intake
+from foodhub.p2p.session import (
+    CheckStanding,
+    Command,
+    Commit,
+    End,
+    Faulty,
+    Held,
+    LoadFrontier,
+    LoadRun,
+    Party,
+    Progress,
+    Send,
+    Session,
+    Settled,
+    State,
+)
+from foodhub.store.outgoing import frontier, read_run
+
+log = logging.getLogger(__name__)
+PROOF_SECONDS = 15.0
+"""So long the two sides have to find out who the other is."""
+MOST_WAITING = 16 * 1024 * 1024
+"""Bytes that may wait for a peer that takes nothing, before the link is given up."""
+PARTING_SECONDS = 0.7
+"""So long the last words and notes of a link may take."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a link knows of its peer, for people to look at; times in ms."""
+
+    members: tuple[str, ...] = ()
+    always_on: bool = False
+    state: str = "connecting"
+    contact: int = 0
+    behind: int = 0
+    ahead: int = 0
+    reason: str = ""
+
+
+class Link:
+    """Runs a session until its stream ends; `changed` is called whenever `seen` changes."""
+
+    def __init__(
+        self, node: Node, intake: Intake, stream: FrameStream, party: Party, changed: Callable[["Link"], None]
+    ) -> None:
+        self.began = time.monotonic()
+        self.peer = stream.peer_id
+        self.party = party
+        self.seen = Seen(contact=now())
+        self.addresses: tuple[str, ...] = ()
+        self.session = Session(party)
+        self._node = node
+        self._intake = intake
+        self._stream = stream
+        self._changed = changed
+        self._outbox: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._waiting = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._devices: tuple[bytes, ...] = ()
+        self._named = False
+
+    @property
+    def settled(self) -> bool:
+        """Say whether a round with this peer has been completed."""
+        return self.seen.state == "connected"
+
+    async def run(self) -> None:
+        """Serve the link until either side ends it."""
+        writer = asyncio.create_task(self._write())
+        deadline = asyncio.get_running_loop().call_later(PROOF_SECONDS, self._require_proof)
+        try:
+            self._do(self.session.start())
+            while (frame := await self._stream.receive()) is not None:
+                self.seen.contact = now()
+                self._do(self.session.frame(frame))
+        finally:
+            deadline.cancel()
+            self.session.over()
+            self.close()
+            await asyncio.wait({writer, *self._tasks}, timeout=PARTING_SECONDS)
+            for task in (writer, *self._tasks):
+                task.cancel()
+            await asyncio.gather(writer, *self._tasks, return_exceptions=True)
+            self._stream.abandon()
+            if self.seen.state != "refused":
+                self.seen.state = "offline"
+            self._changed(self)
+
+    def _require_proof(self) -> None:
+        if self.session.state not in {State.READY, State.ENDED}:
+            log.info("link with %s given up: no proof came", self.peer)
+            self._stream.abandon()
+
+    def announce(self, run: Run, payloads: list[bytes]) -> None:
+        """Tell the peer what is new."""
+        self._do(self.session.announce(run, payloads))
+
+    def sync(self) -> None:
+        """Start a round."""
+        self._do(self.session.sync())
+
+    def close(self) -> None:
+        """End the link."""
+        self._outbox.put_nowait(None)
+
+    async def _write(self) -> None:
+        try:
+            while (frame := await self._outbox.get()) is not None:
+                await self._stream.send(frame)
+                self._waiting -= len(frame)
+        except StreamClosed:
+            return
+        await self._stream.close()
+
+    def _do(self, commands: list[Command]) -> None:
+        for command in commands:
+            match command:
+                case Send(frame):
+                    self._post(frame)
+                case Commit():
+                    self._commit(command)
+                case LoadRun():
+                    self._spawn(self._load_run(command))
+                case LoadFrontier():
+                    self._spawn(self._load_frontier())
+                case CheckStanding():
+                    self._spawn(self._check_standing(command))
+                case _:
+                    self._take_note(command)
+
+    def _take_note(self, command: Held | Progress | Settled | Faulty | End) -> None:
+        match command:
+            case Held(logs):
+                self._spawn(self._note_held(list(logs)))
+            case Progress(done, total):
+                self._show(behind=max(total - done, 0), state="syncing" if done < total else self.seen.state)
+            case Settled():
+                self._show(state="connected", behind=0, ahead=0)
+            case Faulty(code):
+                self._spawn(self._count(code))
+            case End(code, theirs):
+                self._end(code, theirs=theirs)
+
+    def _post(self, frame: bytes) -> None:
+        self._outbox.put_nowait(frame)
+        self._waiting += len(frame)
+        if self._waiting > MOST_WAITING:
+            log.info("link with %s given up: it takes nothing", self.peer)
+            self._stream.abandon()
+
+    async def look_up_names(self) -> None:
+        """Find out what the members behind this link are called, once their names have come."""
+        if self._devices and not self._named:
+            found = await self._node.read(visitor, self._devices, b"", now())
+            self._named = bool(found.names) and all(found.names)
+            if found.names != self.seen.members:
+                self._show(members=found.names)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a link failed", exc_info=error)
+            self.close()
+
+    def _show(self, **changes: Any) -> None:
+        for name, value in changes.items():
+            setattr(self.seen, name, value)
+        self._changed(self)
+
+    def _commit(self, command: Commit) -> None:
+        def done(result: str | None) -> None:
+            if result and result != "gap":
+                log.info("a run from %s was not taken: %s", self.peer, result)
+            self._do(self.session.committed(command.run, command.size, result))
+
+        self._intake.put(Arrival(command.run, command.payloads, self.peer), done)
+
+    async def _load_run(self, wanted: LoadRun) -> None:
+        found = await self._node.read(read_run, wanted.author, wanted.log, wanted.after)
+        self._do(self.session.loaded(*(found or (None, ()))))
+
+    async def _load_frontier(self) -> None:
+        self._do(self.session.frontier(await self._node.read(frontier)))
+
+    async def _check_standing(self, who: CheckStanding) -> None:
+        found = await self._node.read(visitor, who.devices, who.invite, now())
+        if self.party.invite and (found.standing or self.party.dialer):
+            # Whom a joiner dials it need not know: the logs 0 that it takes prove themselves against the circuit's id.
+            found = replace(found, standing="joiner", refusal="")
+        self._devices = who.devices
+        self.addresses = tuple(a for a in who.addresses if a.endswith(f"/p2p/{self.peer}") and len(a) <= 300)
+        self.seen.members, self.seen.always_on = found.names, found.always_on
+        standing: Any = found.standing
+        self._show(state="syncing" if standing else "refused", reason=found.refusal)
+        self._do(self.session.stand(standing, found.refusal))
+        await self.look_up_names()
+
+    async def _note_held(self, logs: list[tuple[bytes, int, int]]) -> None:
+        wanted = await self._node.read(not_noted, logs, self.seen.always_on)
+        if wanted:
+            await self._node.write(note_elsewhere, wanted, self.seen.always_on)
+
+    async def _count(self, code: str) -> None:
+        log.warning("peer %s broke a rule: %s", self.peer, code)
+        # Shielded, since this is often the last that a link does: what a peer did goes on record however slow the disk.
+        await asyncio.shield(self._node.write(count_refusal, code, self.peer))
+
+    def _end(self, code: str, *, theirs: bool) -> None:
+        log.info("link with %s ended: %s%s", self.peer, code, " (by the peer)" if theirs else "")
+        self._show(state="refused", reason=code)
+        self.close()

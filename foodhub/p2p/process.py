@@ -1,0 +1,326 @@
+"""The network process of one home: joins host, sessions and store. `python -m foodhub.p2p.process` is its own program.
+
+It meets commands and the interface in the database alone: what they append it announces, what it takes in they see.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import secrets
+import signal
+import sqlite3
+import sys
+import time
+import tomllib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from importlib.resources import files
+from pathlib import Path
+
+from foodhub import words
+from foodhub.errors import N_, ExitCode, FoodhubError, UsageError
+from foodhub.node import live
+from foodhub.node.application import News, Node, open_node
+from foodhub.node.exchange import remember, setting
+from foodhub.p2p.circle import Circle
+from foodhub.p2p.host import Host, PortInUse, open_host, quiet_libp2p_logging
+from foodhub.p2p.intake import Intake
+from foodhub.p2p.link import Link
+from foodhub.p2p.messages import MAX_FRAME
+from foodhub.store.lock import FileLock
+
+log = logging.getLogger(__name__)
+PROTOCOL = "/foodhub/1"
+ANY_PORT = "/ip4/127.0.0.1/tcp/0"
+LOCK_ATTEMPTS = 5
+
+
+def transport_seed(home: Path) -> bytes:
+    """Return the seed of the home's libp2p key, making it the first time; it is for transport only."""
+    path = home / "keys" / "transport.seed"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(secrets.token_bytes(32))
+            stream.flush()
+            os.fsync(stream.fileno())
+    return path.read_bytes()
+
+
+def bootstrap_peers(home: Path, named: Path | None) -> list[str]:
+    """Return the addresses of `bootstrap_peers.toml`: the named file, else the home's, else the packaged one.
+
+    Raises:
+        UsageError: the named or the home's file can't be read.
+    """
+    own = home / "bootstrap_peers.toml"
+    path = named or (own if own.exists() else None)
+    try:
+        text = path.read_text("utf-8") if path else files("foodhub").joinpath("bootstrap_peers.toml").read_text("utf-8")
+        peers = tomllib.loads(text).get("peers", [])
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(
+            "bad_bootstrap",
+            N_("{path} can't be read: {reason}."),
+            N_('Write: peers = ["/ip4/…/tcp/…/p2p/…"]'),
+            path=str(path),
+            reason=str(error),
+        ) from None
+    if not isinstance(peers, list) or not all(isinstance(peer, str) for peer in peers):
+        raise UsageError(
+            "bad_bootstrap",
+            N_("{path} can't be read: {reason}."),
+            N_('Write: peers = ["/ip4/…/tcp/…/p2p/…"]'),
+            path=str(path),
+            reason="peers",
+        )
+    return list(peers)
+
+
+@asynccontextmanager
+async def listening(home: Path, node: Node, listen: Sequence[str], serve: "_Door") -> AsyncIterator[Host]:
+    """Open the host where it was asked to listen, else at the port of last time, else at any port here."""
+    wanted = list(listen) or [address for address in [await node.read(setting, "listen")] if address] or [ANY_PORT]
+    settings = {"seed": transport_seed(home), "protocol": PROTOCOL, "on_stream": serve.open, "max_frame": MAX_FRAME}
+    try:
+        async with open_host(listen=wanted, **settings) as host:  # type: ignore[arg-type]
+            yield host
+    except PortInUse:
+        if listen or wanted == [ANY_PORT]:
+            raise
+        log.warning("the port of last time is taken; choosing another")
+        async with open_host(listen=[ANY_PORT], **settings) as host:  # type: ignore[arg-type]
+            yield host
+
+
+class _Door:
+    """Hands streams to the circle once there is one: the host listens a moment before."""
+
+    def __init__(self) -> None:
+        self.circle: asyncio.Future[Circle] = asyncio.get_running_loop().create_future()
+
+    async def open(self, stream: "object") -> None:
+        """Serve a stream that a peer opened."""
+        await (await asyncio.shield(self.circle)).accept(stream)  # type: ignore[arg-type]
+
+
+class NetworkProcess:
+    """One running network process."""
+
+    def __init__(self, node: Node, host: Host, db: sqlite3.Connection) -> None:
+        self.node = node
+        self.host = host
+        self.intake = Intake(node)
+        self.circle = Circle(node, host, self.intake, self._note_peer)
+        self._live = db
+
+    async def run(self, bootstrap: Sequence[str]) -> None:
+        """Serve until cancelled."""
+        await self.circle.prepare()
+        self.circle.redial.learn(bootstrap)
+        self._live.execute("UPDATE process SET state = 'running', addresses = ?", (json.dumps(self.host.addresses),))
+        log.info("listening on %s", ", ".join(self.host.addresses) or "nothing")
+        try:
+            async with asyncio.TaskGroup() as tasks, self.node.news() as news:
+                tasks.create_task(self.intake.run())
+                tasks.create_task(self.circle.keep_dialing())
+                tasks.create_task(self.circle.keep_syncing())
+                tasks.create_task(self._serve_requests())
+                await self._follow(news)
+        finally:
+            await self.circle.close()
+
+    async def _follow(self, news: News) -> None:
+        """After every change of the home: tell the others, and do what is due."""
+        while True:
+            await self.circle.tell_news()
+            if await self._do_duties():
+                await self.circle.tell_news()
+            await news.wait()
+
+    async def _do_duties(self) -> int:
+        """Do what is due; what goes wrong there must not take the node off the network."""
+        try:
+            return await self.node.do_duties()
+        except FoodhubError as error:
+            log.warning("a duty was not done: %s", error)
+        except Exception:
+            log.exception("a duty was not done")
+        return 0
+
+    async def _serve_requests(self) -> None:
+        """Carry out what front ends ask for."""
+        while True:
+            for kind, value in live.take_requests(self.node.home):
+                if kind == "dial":
+                    self.circle.redial.learn([value])
+                    self.circle.redial.hurry(value)
+                else:
+                    self.circle.redial.hurry()
+                    self.circle.sync_all()
+            await asyncio.sleep(0.1)
+
+    def _note_peer(self, link: Link) -> None:
+        """Write down what is known of a peer, for people to look at."""
+        seen = link.seen
+        row = (
+            link.peer,
+            json.dumps(list(seen.members)),
+            seen.state,
+            seen.contact,
+            seen.behind,
+            seen.ahead,
+            seen.reason,
+        )
+        self._live.execute(
+            "INSERT INTO peer (id, members, address, state, since, contact, behind, ahead, reason)"
+            " VALUES (?1, ?2, '', ?3, ?4, ?4, ?5, ?6, ?7)"
+            " ON CONFLICT DO UPDATE SET members = ?2, state = ?3, contact = ?4, behind = ?5, ahead = ?6, reason = ?7",
+            row,
+        )
+        if seen.reason and link.party.dialer:
+            self._live.execute("UPDATE process SET refusal = ?", (seen.reason,))
+
+
+async def _end_with(parent: int, task: "asyncio.Task[None]") -> None:
+    """Cancel the task once the process that started us is gone, however it went."""
+    while os.getppid() == parent:  # noqa: ASYNC110 - the system tells nobody that a parent is gone
+        await asyncio.sleep(0.5)
+    log.info("the process that started this one is gone")
+    task.cancel()
+
+
+async def serve(home: Path, listen: Sequence[str], bootstrap: Path | None, parent: int | None = None) -> None:
+    """Run the network process of a home until it is told to stop.
+
+    Raises:
+        FoodhubError: the home can't be opened, its network process runs already, or a port is in use.
+    """
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, task.cancel)
+    watch = asyncio.create_task(_end_with(parent, task)) if parent else None
+    async with open_node(home) as node:
+        peers = bootstrap_peers(home, bootstrap)
+        with live.open_live(home) as db:
+            door = _Door()
+            async with listening(home, node, listen, door) as host:
+                if host.addresses:
+                    await node.write(remember, "listen", host.addresses[0].rpartition("/p2p/")[0])
+                process = NetworkProcess(node, host, db)
+                door.circle.set_result(process.circle)
+                await process.run(peers)
+    if watch:
+        watch.cancel()
+
+
+def _hold_node_lock(home: Path) -> FileLock:
+    """Take the lock that only one network process of a home may hold.
+
+    Raises:
+        FoodhubError: `already_running`.
+    """
+    lock = live.node_lock(home)
+    # Whoever asks whether a network process runs holds this lock for an instant; one that runs holds it all the time.
+    if not any(_tried(lock, attempt) for attempt in range(LOCK_ATTEMPTS)):
+        found = live.last_process(home)
+        raise FoodhubError(
+            "already_running",
+            N_("A network process runs on this home already (process {pid})."),
+            N_("Use it, or stop it first."),
+            pid=found.pid if found else "?",
+        )
+    return lock
+
+
+def _tried(lock: FileLock, attempt: int) -> bool:
+    time.sleep(0.05 if attempt else 0)
+    return lock.try_acquire()
+
+
+def _set_up_logging(path: Path | None) -> None:
+    handler: logging.Handler = logging.FileHandler(path, encoding="utf-8") if path else logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    quiet_libp2p_logging(handler)
+
+
+def _read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="foodhub node run")
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--listen", action="append", default=[])
+    parser.add_argument("--bootstrap", type=Path)
+    parser.add_argument("--log", type=Path)
+    parser.add_argument("--child-of", type=int)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the network process; return its exit code."""
+    words.use()
+    given = _read_arguments(arguments)
+    try:
+        if not (given.home / "foodhub.db").exists():
+            asyncio.run(_refuse_empty(given.home))
+        lock = _hold_node_lock(given.home)
+    except FoodhubError as error:
+        return _say(error)
+    _set_up_logging(given.log)
+    live.start(given.home, os.getpid())
+    try:
+        asyncio.run(serve(given.home, given.listen, given.bootstrap, given.child_of))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        log.info("stopped")
+        return ExitCode.OK
+    except BaseException as caught:
+        errors = _foodhub_errors(caught)
+        if not errors:
+            log.exception("the network process failed")
+            return ExitCode.FAILED
+        _leave_error(given.home, errors[0])
+        return _say(errors[0])
+    finally:
+        lock.close()
+    return ExitCode.OK
+
+
+async def _refuse_empty(home: Path) -> None:
+    async with open_node(home):
+        return
+
+
+def _foodhub_errors(error: BaseException) -> list[FoodhubError]:
+    """Return the errors for people inside an error, which may be a group."""
+    if isinstance(error, FoodhubError):
+        return [error]
+    if isinstance(error, BaseExceptionGroup):
+        return [found for inner in error.exceptions for found in _foodhub_errors(inner)]
+    return []
+
+
+def _leave_error(home: Path, error: FoodhubError) -> None:
+    """Leave the error where the front end that started us finds it."""
+    said = {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "details": {name: str(value) for name, value in error.details.items()},
+        "exit_code": int(error.exit_code),
+    }
+    with live.open_live(home) as db:
+        db.execute("UPDATE process SET state = 'failed', error = ?", (json.dumps(said),))
+
+
+def _say(error: FoodhubError) -> int:
+    message, hint = words.say(error)
+    sys.stderr.write(f"{message}\n{hint}\n" if hint else f"{message}\n")
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""The secret keys of a home: one file for each member it holds, and the box keys that these open.
+
+Keys live beside the database, never in it, so that no backup of the database carries them. Nothing here may be logged.
+"""
+
+import json
+import os
+import sqlite3
+from base64 import b64decode, b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from foodhub.log.keys import BoxKey, DeviceKeys, SigningKey
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """What the key file of one member of this home holds; `machine` and `inode` are where it was made (see `guard`)."""
+
+    member: bytes
+    keys: DeviceKeys
+    machine: str
+    inode: int
+
+
+def write_key_file(folder: Path, file: KeyFile) -> None:
+    """Write a new key file, readable by its owner alone, and make sure it is on disk, whole, before it has its name."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    content = {
+        "member": b64encode(file.member).decode(),
+        "signing": b64encode(file.keys.signing.seed).decode(),
+        "box": b64encode(file.keys.box.secret).decode(),
+        "machine": file.machine,
+        "inode": file.inode,
+    }
+    path = folder / f"{file.member.hex()}.key"
+    unfinished = path.with_suffix(".unfinished")
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        json.dump(content, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    unfinished.rename(path)
+    handle = os.open(folder, os.O_RDONLY)
+    os.fsync(handle)
+    os.close(handle)
+
+
+def read_key_files(folder: Path) -> list[KeyFile]:
+    """Read all key files of a home."""
+    return [_read(path) for path in sorted(folder.glob("*.key"))]
+
+
+def _read(path: Path) -> KeyFile:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    signing, box = b64decode(content["signing"]), b64decode(content["box"])
+    keys = DeviceKeys(SigningKey(signing), BoxKey(box))
+    return KeyFile(b64decode(content["member"]), keys, content["machine"], content["inode"])
+
+
+class Keyring:
+    """The keys of this home, and the shared secrets that find and open private payloads."""
+
+    def __init__(self, files: Iterable[KeyFile]) -> None:
+        self.files = {file.keys.signing.public: file for file in files}
+        self._epochs: dict[bytes, dict[int, BoxKey]] = {}
+        self._pairs: dict[bytes, list[bytes]] = {}
+
+    def of_member(self, member: bytes) -> KeyFile | None:
+        """Return the key file of a member of this home."""
+        return next((file for file in self.files.values() if file.member == member), None)
+
+    def learn_epoch(self, member: bytes, number: int, sealed: Iterable[tuple[bytes, bytes]]) -> None:
+        """Open the box key of an epoch of one of our members, where it is sealed to one of our devices."""
+        for device, secret in sealed:
+            file = self.files.get(device)
+            opened = file.keys.box.open(secret) if file and file.member == member else None
+            if opened is not None and len(opened) == 32:
+                self._epochs.setdefault(member, {})[number] = BoxKey(opened)
+                self._pairs.clear()
+
+    def forget_pairs(self) -> None:
+        """Forget what was worked out, since somebody's box keys changed."""
+        self._pairs.clear()
+
+    def sealing_secrets(self, db: sqlite3.Connection, writer: bytes, readers: Iterable[bytes]) -> list[bytes]:
+        """Return the secrets that `writer` (a member of this home) shares with each reader and with itself.
+
+        Raises:
+            LookupError: a reader has no box key yet.
+        """
+        own = self._epochs[writer]
+        key = own[max(own)]
+        secrets = []
+        for reader in {writer, *readers}:
+            row = db.execute(
+                "SELECT public FROM epoch WHERE member = ? ORDER BY number DESC LIMIT 1", (reader,)
+            ).fetchone()
+            if row is None:
+                raise LookupError("no box key")
+            secrets.append(key.shared(row[0]))
+        return secrets
+
+    def opening_secrets(self, db: sqlite3.Connection, author: bytes) -> list[bytes]:
+        """Return every secret with which a payload of the member `author` may be sealed to one of us."""
+        secrets = self._pairs.get(author)
+        if secrets is None:
+            publics = [
+                row[0]
+                for row in db.execute("SELECT public FROM epoch WHERE member = ? ORDER BY number DESC", (author,))
+            ]
+            secrets = []
+            for epochs in self._epochs.values():
+                for public in publics:
+                    secrets.extend(_shared(key, public) for _, key in sorted(epochs.items(), reverse=True))
+            self._pairs[author] = secrets = [secret for secret in secrets if secret]
+        return secrets
+
+
+def _shared(key: BoxKey, public: bytes) -> bytes:
+    try:
+        return key.shared(public)
+    except ValueError:
+        return b""

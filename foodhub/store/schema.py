@@ -1,0 +1,126 @@
+"""The tables of a home's database, and the numbered steps that bring an older one here.
+
+`log` and `entry` are the truth; all tables of `VIEWS` are views that `rebuild` makes again. An entry's key is its
+place: the log's number in this file times 2^32 plus seq, so a log lies together and grows at its end.
+"""
+
+SEQ_BITS = 32
+SCHEMA_VERSION = 2
+FOLD_VERSION = 1
+APPLICATION_ID = 0x666F6F64
+
+TRUTH = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE log (
+    ref INTEGER PRIMARY KEY, author BLOB NOT NULL, log INTEGER NOT NULL,
+    seq INTEGER NOT NULL DEFAULT 0, id BLOB NOT NULL DEFAULT x'', timestamp INTEGER NOT NULL DEFAULT 0,
+    "limit" INTEGER NOT NULL DEFAULT 0, arrival INTEGER NOT NULL DEFAULT 0,
+    elsewhere INTEGER NOT NULL DEFAULT 0, always_on INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (author, log)
+);
+CREATE TABLE entry (
+    place INTEGER PRIMARY KEY, id BLOB NOT NULL, kind INTEGER NOT NULL, timestamp INTEGER NOT NULL,
+    size INTEGER NOT NULL, hash BLOB, payload BLOB, signature BLOB
+);
+CREATE TABLE fork (
+    author BLOB, log INTEGER, seq INTEGER, ours BLOB, theirs BLOB, PRIMARY KEY (author, log)
+) WITHOUT ROWID;
+CREATE TABLE party (ref INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE);
+CREATE TABLE own (
+    member BLOB PRIMARY KEY, device BLOB NOT NULL, name TEXT NOT NULL, roles TEXT NOT NULL, inception BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE address (address TEXT PRIMARY KEY, seen INTEGER NOT NULL, source TEXT NOT NULL) WITHOUT ROWID;
+"""
+"""The tables of the truth as version 1 made them.
+
+What came later stands in `MIGRATIONS`, and new homes take the same steps.
+"""
+
+VIEWS = """
+CREATE TABLE member (
+    ref INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, roles TEXT NOT NULL, invited_by BLOB NOT NULL,
+    joined INTEGER NOT NULL, admitted INTEGER NOT NULL, arrival INTEGER NOT NULL
+);
+CREATE TABLE device (
+    key BLOB PRIMARY KEY, member BLOB NOT NULL, box BLOB NOT NULL, always_on INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE epoch (member BLOB, number INTEGER, public BLOB NOT NULL, PRIMARY KEY (member, number)) WITHOUT ROWID;
+CREATE TABLE invite (
+    public BLOB PRIMARY KEY, issuer BLOB NOT NULL, roles TEXT NOT NULL, expires INTEGER NOT NULL,
+    revoked INTEGER NOT NULL, used_by BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE circuit (
+    id BLOB PRIMARY KEY, name TEXT NOT NULL, currency TEXT NOT NULL, charter TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE unread (
+    place INTEGER, position INTEGER, reason TEXT NOT NULL, PRIMARY KEY (place, position)
+) WITHOUT ROWID;
+CREATE TABLE profile (
+    owner INTEGER NOT NULL, local BLOB NOT NULL, version INTEGER NOT NULL, timestamp INTEGER NOT NULL,
+    place INTEGER NOT NULL, name TEXT NOT NULL, arrival INTEGER NOT NULL,
+    PRIMARY KEY (owner, local)
+) WITHOUT ROWID;
+CREATE TABLE product (
+    owner INTEGER NOT NULL, local BLOB NOT NULL, version INTEGER NOT NULL, timestamp INTEGER NOT NULL,
+    place INTEGER NOT NULL, sku TEXT NOT NULL, name TEXT NOT NULL, variant TEXT NOT NULL, category TEXT NOT NULL,
+    description TEXT NOT NULL, unit TEXT NOT NULL, unit_value INTEGER NOT NULL, unit_name TEXT NOT NULL,
+    price INTEGER NOT NULL, price_per TEXT NOT NULL, currency TEXT NOT NULL, step INTEGER NOT NULL,
+    tax_category TEXT NOT NULL, shipping_category TEXT NOT NULL, withdrawn INTEGER NOT NULL,
+    arrival INTEGER NOT NULL,
+    UNIQUE (owner, local)
+);
+CREATE TABLE stock (
+    owner INTEGER NOT NULL, local BLOB NOT NULL, version INTEGER NOT NULL, timestamp INTEGER NOT NULL,
+    place INTEGER NOT NULL, mode TEXT NOT NULL, on_hand INTEGER NOT NULL, arrival INTEGER NOT NULL,
+    PRIMARY KEY (owner, local)
+) WITHOUT ROWID;
+CREATE TABLE cycle (
+    owner INTEGER NOT NULL, local BLOB NOT NULL, version INTEGER NOT NULL, timestamp INTEGER NOT NULL,
+    place INTEGER NOT NULL, name TEXT NOT NULL, opens INTEGER NOT NULL, closes INTEGER NOT NULL, zone TEXT NOT NULL,
+    sale TEXT NOT NULL, device BLOB NOT NULL, arrival INTEGER NOT NULL,
+    PRIMARY KEY (owner, local)
+) WITHOUT ROWID;
+CREATE TABLE allotment (
+    owner INTEGER NOT NULL, local BLOB NOT NULL, version INTEGER NOT NULL, timestamp INTEGER NOT NULL,
+    place INTEGER NOT NULL, cycle_owner BLOB NOT NULL, cycle BLOB NOT NULL, hub BLOB NOT NULL, device BLOB NOT NULL,
+    product BLOB NOT NULL, quantity INTEGER NOT NULL, arrival INTEGER NOT NULL,
+    PRIMARY KEY (owner, local)
+) WITHOUT ROWID;
+CREATE TABLE placement (
+    owner INTEGER NOT NULL, local BLOB NOT NULL, version INTEGER NOT NULL, timestamp INTEGER NOT NULL,
+    place INTEGER NOT NULL, entry BLOB NOT NULL, placed INTEGER NOT NULL, cycle_owner BLOB NOT NULL,
+    cycle BLOB NOT NULL, hub BLOB NOT NULL, cancelled INTEGER NOT NULL, lines BLOB NOT NULL,
+    arrival INTEGER NOT NULL,
+    UNIQUE (owner, local)
+);
+CREATE TABLE receipt (
+    owner INTEGER NOT NULL, local BLOB NOT NULL, version INTEGER NOT NULL, timestamp INTEGER NOT NULL,
+    place INTEGER NOT NULL, entry BLOB NOT NULL, body BLOB NOT NULL, arrival INTEGER NOT NULL,
+    UNIQUE (owner, local)
+);
+CREATE TABLE answer (
+    owner INTEGER NOT NULL, local BLOB NOT NULL, version INTEGER NOT NULL, timestamp INTEGER NOT NULL,
+    place INTEGER NOT NULL, buyer BLOB NOT NULL, placement BLOB NOT NULL, placement_version INTEGER NOT NULL,
+    outcome TEXT NOT NULL, reason TEXT NOT NULL, receipt BLOB NOT NULL, position INTEGER NOT NULL,
+    lines BLOB NOT NULL, arrival INTEGER NOT NULL,
+    UNIQUE (owner, local)
+);
+CREATE TABLE total (
+    owner INTEGER NOT NULL, local BLOB NOT NULL, version INTEGER NOT NULL, timestamp INTEGER NOT NULL,
+    place INTEGER NOT NULL, cycle_owner BLOB NOT NULL, cycle BLOB NOT NULL, producer BLOB NOT NULL,
+    product BLOB NOT NULL, ordered INTEGER NOT NULL, promised INTEGER NOT NULL, arrival INTEGER NOT NULL,
+    PRIMARY KEY (owner, local)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: dict[int, str] = {
+    1: """
+CREATE TABLE refused (
+    code TEXT PRIMARY KEY, times INTEGER NOT NULL, last INTEGER NOT NULL, peer TEXT NOT NULL
+) WITHOUT ROWID;
+""",
+}
+"""By the version they start from: the statements that bring a database one version on.
+
+Where a step changes a view, it makes the view's table anew, and `FOLD_VERSION` rises so that `rebuild` fills it.
+"""

@@ -1,0 +1,75 @@
+"""How a table's columns share the width of the terminal, and how a text is cut to its cell.
+
+Pure: widths in terminal cells, where a Chinese character or an emoji takes two. Widths never depend on the rows, so a
+table stands still while rows arrive.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+from unicodedata import category
+
+from rich.cells import cell_len, set_cell_size
+
+T = TypeVar("T")
+GAP: Final = 2
+"""Cells between two columns."""
+MORE: Final = "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[T]):
+    """One column: its title (a message id), what it shows of a row, and how wide it is at least and at most.
+
+    Where there is too little room, the column with the highest rank goes first.
+    """
+
+    title: str
+    text: Callable[[T], str]
+    least: int
+    most: int
+    rank: int
+    right: bool = False
+
+
+def fit(columns: Sequence[Column[T]], width: int) -> list[tuple[Column[T], int]]:
+    """Return the columns that fit into `width` cells, each with its width; at least one stays."""
+    shown = list(columns)
+    while len(shown) > 1 and _needed(shown) > width:
+        shown.remove(max(shown, key=lambda column: column.rank))
+    room = max(width - _needed(shown), 0)
+    wishes = [column.most - column.least for column in shown]
+    total = sum(wishes)
+    extra = [min(wish, room * wish // total) if total else 0 for wish in wishes]
+    rest = room - sum(extra)
+    for index, wish in enumerate(wishes):
+        more = min(rest, wish - extra[index])
+        extra[index] += more
+        rest -= more
+    return [(column, min(column.least, width) + more) for column, more in zip(shown, extra, strict=True)]
+
+
+def _needed(columns: Sequence[Column[T]]) -> int:
+    return sum(column.least for column in columns) + GAP * (len(columns) - 1)
+
+
+def printable(text: str) -> str:
+    """Return a text that stays in its cell: line ends and the like become spaces, what steers the terminal goes."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else _instead(letter) for letter in text)
+
+
+def _instead(letter: str) -> str:
+    # Cf are formatting characters: some of them turn the direction of all that follows.
+    return "" if category(letter) in {"Cf", "Cs", "Co"} else " "
+
+
+def cell(text: str, width: int, *, right: bool = False) -> str:
+    """Return the text padded or cut to exactly `width` cells; a cut one ends in an ellipsis."""
+    text = printable(text)
+    taken = len(text) if text.isascii() else cell_len(text)
+    if taken > width:
+        return set_cell_size(text, width - 1) + MORE if width > 0 else ""
+    padding = " " * (width - taken)
+    return padding + text if right else text + padding

@@ -1,0 +1,31 @@
+"""All about one product, and how it is ordered: what a narrow terminal leaves out of the list stands here."""
+
+from foodhub.node.products import ProductRow
+from foodhub.tui.dialog import Card
+from foodhub.tui.market import product_name
+from foodhub.tui.wording import on_hand, ordered, packing, price
+from foodhub.words import _
+
+
+def product_card(row: ProductRow) -> Card:
+    """Return the card of a product."""
+    return Card(
+        product_name(row),
+        [
+            (_("Producer"), row.producer),
+            (_("Packing"), packing(row)),
+            (_("Price"), price(row.price, row.currency, row.price_per)),
+            (_("On hand"), on_hand(row.on_hand, row.price_per)),
+            (_("Ordered by"), "" if row.step == 1 else ordered(row.step, row.price_per)),
+            (_("Category"), row.category),
+            (_("Code"), row.sku),
+            (_("Id"), row.id),
+            (_("Description"), row.description),
+            (_("To order"), _("foodhub order place CYCLE {product}").format(product=_example(row))),
+        ],
+    )
+
+
+def _example(row: ProductRow) -> str:
+    """Return the product and its least quantity as the command line takes them."""
+    return f"{row.id[:8]}={ordered(row.step, row.price_per).replace(' ', '')}"

@@ -1,0 +1,74 @@
+"""What foodhub says to people, in their language.
+
+Used by the front ends alone: the rooms below them mark text with `N_` and hand over codes and amounts. Text is
+translated first and filled in afterwards (`_("{name} is away").format(name=...)`), so a message is never an f-string.
+English is the language of the source, and until `use` is called nothing else is spoken.
+"""
+
+import os
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+
+from foodhub.errors import FoodhubError
+
+_LOCALE = Path(__file__).parent / "locale"
+_spoken = NullTranslations()
+
+
+def use(language: str | None = None) -> str:
+    """Speak `language`, else what FOODHUB_LANG, LC_ALL, LC_MESSAGES or LANG asks for, and return its code.
+
+    Languages are named as in `fr`, `fr-CA` or `fr_FR.UTF-8`; one that has no catalog is English.
+    """
+    global _spoken  # noqa: PLW0603 - a process speaks one language
+    asked = (language or _asked_for()).partition(".")[0].partition("@")[0].replace("-", "_")
+    for code in (asked, asked.partition("_")[0].lower()):
+        catalog = _LOCALE / code / "LC_MESSAGES" / "foodhub.mo"
+        # Letters only: a variable of the environment must not choose which file is opened.
+        if code.replace("_", "").isalpha() and catalog.exists():
+            with catalog.open("rb") as file:
+                _spoken = GNUTranslations(file)
+            return code
+    _spoken = NullTranslations()
+    return "en"
+
+
+def _asked_for() -> str:
+    """The first of the environment's languages that is set, as POSIX ranks them."""
+    names = ("FOODHUB_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+    return next((value for name in names if (value := os.environ.get(name))), "en")
+
+
+def _(message: str) -> str:
+    """The message in the language spoken."""
+    # A catalog's header is the translation of "", and no one should read it.
+    return _spoken.gettext(message) if message else ""
+
+
+def ngettext(singular: str, plural: str, n: int) -> str:
+    """The message for `n` things in the language spoken."""
+    return _spoken.ngettext(singular, plural, n)
+
+
+def say(error: FoodhubError) -> tuple[str, str]:
+    """The message and the hint of an error, translated and filled in; the hint may be empty."""
+    details = _Details({name: _shown(value) for name, value in error.details.items()})
+    return _(error.message).format_map(details), _(error.hint).format_map(details)
+
+
+class _Details(dict[str, object]):
+    """Details to fill in, where a forgotten one shows as its name: saying an error must never raise another."""
+
+    __slots__ = ()
+
+    def __missing__(self, name: str) -> str:
+        return f"{{{name}}}"
+
+
+def _shown(value: object) -> object:
+    """A detail as people read it: lists joined, an error inside an error translated too."""
+    if isinstance(value, FoodhubError):
+        return say(value)[0]
+    if isinstance(value, list | tuple):
+        return ", ".join(str(_shown(item)) for item in value)
+    return value

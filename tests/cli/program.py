@@ -1,0 +1,107 @@
+"""The program `foodhub` from outside: started, its output read, its exit code looked at."""
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests.cli.starter import Starter
+
+PATIENCE = 30.0
+starter = cache(Starter)
+HEADER = (
+    "producer,sku,name,display_name,category,description,units,unit_type,variant_unit_name,price,on_hand,available_on,"
+    "on_demand,shipping_category,tax_category"
+)
+GOOD = "Hub,S1,Carrots,bag,Vegetables,,500,g,,2.45,12,,0,Chilled,"
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> Any:
+        return json.loads(self.err)["error"]
+
+
+@dataclass(frozen=True)
+class Foodhub:
+    """The program `foodhub` on one home."""
+
+    home: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("FOODHUB_", "LC_", "LANG"))}
+        state = str(self.home.parent / "state")
+        return kept | {
+            "FOODHUB_HOME": str(self.home),
+            "XDG_STATE_HOME": state,
+            "FOODHUB_LANG": "en",
+            "TZ": "Europe/Paris",
+        }
+
+    def __call__(self, *args: str | Path, code: int | None = 0, given: bytes = b"", **variables: str) -> Done:
+        """Run a command; `code` is the exit code to expect, None for any."""
+        ended, out, err = starter().run([*map(str, args)], self.environment | variables, given)
+        said = Done(ended, out.decode(), err.decode())
+        assert code is None or said.code == code, f"{args} ended with {said.code}\n{said.out}\n{said.err}"
+        return said
+
+    def json(self, *args: str | Path) -> Any:
+        """Run a command that succeeds and return what it printed as JSON."""
+        return self(*args, "--json").data
+
+    def fails(self, code: int, *args: str | Path) -> Any:
+        """Run a command that ends with `code`; return the error, which stands alone on stderr."""
+        done = self("--json", *args, code=code)
+        assert set(done.error) == {"code", "message", "hint", "details"}
+        return done.error
+
+    def on_terminal(self, *args: str, answers: Sequence[str] = (), out: bool = True) -> Done:
+        """Run a command on a terminal, typing `answers`; with `out` its stdout is that terminal too."""
+        ours, theirs = pty.openpty()
+        child = subprocess.Popen(
+            [sys.executable, "-m", "foodhub", *args],
+            env=self.environment | {"TERM": "dumb", "COLUMNS": "100"},
+            stdin=theirs,
+            stdout=theirs if out else subprocess.PIPE,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        for answer in answers:
+            os.write(ours, f"{answer}\n".encode())
+        said = _read_all(ours, time.monotonic() + PATIENCE)
+        rest = child.stdout.read() if child.stdout else b""
+        if child.stdout:
+            child.stdout.close()
+        os.close(ours)
+        return Done(child.wait(PATIENCE), rest.decode(), said.replace("\r\n", "\n"))
+
+
+def _read_all(file: int, end: float) -> str:
+    """Read a terminal until the program at its other side has ended."""
+    read = b""
+    while (left := end - time.monotonic()) > 0 and select.select([file], [], [], left)[0]:
+        try:
+            read += os.read(file, 65536)
+        except OSError:  # how Linux says that nobody holds the other side any more
+            break
+    return read.decode()

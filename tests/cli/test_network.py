@@ -1,0 +1,102 @@
+"""Two homes over loopback, from outside: joining, ordering with a wait, and every way in which the network says no."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import PATIENCE, Foodhub
+
+
+@contextmanager
+def running(foodhub: Foodhub, listen: str = "/ip4/127.0.0.1/tcp/0") -> Iterator[str]:
+    """Run `foodhub node run` for the length of the block; the value is the address it listens on."""
+    command = [sys.executable, "-m", "foodhub", "node", "run", "--listen", listen]
+    with subprocess.Popen(command, env=foodhub.environment, stderr=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stderr is not None
+            line = child.stderr.readline()
+            found = re.search(r"listening on (\S+)/p2p/", line)
+            assert found, line + child.stderr.read()
+            yield found[1]
+        finally:
+            child.send_signal(signal.SIGINT)
+            child.communicate(timeout=PATIENCE)
+
+
+def until(done: object, what: str) -> None:
+    assert callable(done)
+    end = time.monotonic() + PATIENCE
+    while not done():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> Foodhub:
+    """A home of a buying group that is in no circuit yet."""
+    group = Foodhub(tmp_path / "group")
+    group("init", "--name", "AMAP", "--role", "group")
+    return group
+
+
+def test_a_member_joins_and_orders_and_what_is_not_received_is_kept(founded: Foodhub, group: Foodhub) -> None:
+    founded("product", "add", "Eggs", "--price", "2,60", "--on-hand", "10")
+    founded("cycle", "new", "Week", "--closes", "+1d", "--sale", "resale")
+    founded("allot", "Week", "--all")
+    with running(founded) as address:
+        assert founded.json("status")["network"] == "running"
+        assert founded("node", "run", code=1).err.startswith("A network process runs on this home already")
+        invite = founded.json("circuit", "invite", "--role", "group")["invite"]
+        said = group.on_terminal("circuit", "join", invite, answers=["y"])
+        assert said.code == 0
+        assert "The members of this circuit own it together." in said.err
+        assert 'Join the circuit "Circuit" and sign its charter.\nAMAP signs this.' in said.err
+        until(lambda: "AMAP" in [row["name"] for row in founded.json("circuit", "members")], "the group is a member")
+        assert founded.json("circuit", "invite", "--role", "group")["known_elsewhere"] is False
+        # What a home has not seen yet, waiting brings.
+        order = group.json("order", "place", "Week", "Eggs=4", "--wait", "20")
+        assert (order["state"], order["lines"][0]["confirmed"], order["total"]) == ("received", 4, 1040)
+
+        late = Foodhub(group.home.parent / "late")
+        late("init", "--name", "Late", "--role", "group")
+        assert late.fails(6, "circuit", "join", invite)["code"] == "invite_used"
+        taken = founded.json("circuit", "invite", "--role", "group")["invite"]
+        founded("circuit", "uninvite", taken)
+        assert late.fails(6, "circuit", "join", taken)["code"] == "invite_revoked"
+        other = founded.json("circuit", "invite", "--role", "producer")["invite"]
+        assert late.fails(6, "circuit", "join", other)["code"] == "invite_role"
+        good = founded.json("circuit", "invite", "--role", "group")["invite"]
+
+    # The hub's node is off now.
+    assert late.fails(5, "circuit", "join", good, "--wait", "0.5")["code"] == "no_peer"
+    done = group("order", "place", "Week", "Eggs=2", "--wait", "0.5", "--json", code=7)
+    assert (done.data["state"], done.error["code"]) == ("sent", "not_received")
+    assert done.error["details"]["order"] == done.data["id"] == order["id"]
+    assert group.json("status")["pending"] > 0
+
+    with running(founded, address):
+        joined = late.json("circuit", "join", good)
+        assert (joined["name"], joined["member"]) == ("Circuit", "Late")
+        more = group.json("order", "place", "Week", "Eggs=1", "--wait", "20")
+        assert (more["id"], more["lines"][0]["confirmed"]) == (order["id"], 7)
+        assert founded.json("order", "show", order["number"])["lines"] == more["lines"]
+        assert group.json("order", "cancel", order["id"])["state"] == "cancelled"
+
+
+def test_a_command_that_is_ended_leaves_no_network_process_behind(founded: Foodhub, group: Foodhub) -> None:
+    invite = founded.json("circuit", "invite", "--role", "group")["invite"]
+    command = [sys.executable, "-m", "foodhub", "circuit", "join", invite, "--wait", "60"]
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        with subprocess.Popen(command, env=group.environment, stderr=subprocess.PIPE) as child:
+            until(lambda: group.json("status")["network"] == "running", "the child process runs")
+            child.send_signal(number)
+            child.communicate(timeout=PATIENCE)
+        assert child.returncode == code
+        assert group.json("status")["network"] == "stopped"

@@ -1,0 +1,334 @@
+"""The circle of links: real hosts and homes in one process, so that a test can look at every link."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from foodhub.log.keys import SigningKey
+from foodhub.node import live, setup
+from foodhub.node.application import now
+from foodhub.p2p import messages as m
+from foodhub.p2p.circle import AT_ONCE_SECONDS, MOST_LINKS, Circle
+from foodhub.p2p.frames import FrameStream
+from foodhub.p2p.host import Host, open_host, quiet_libp2p_logging
+from foodhub.p2p.link import MOST_WAITING
+from foodhub.p2p.messages import MAX_FRAME
+from foodhub.p2p.process import ANY_PORT, PROTOCOL, NetworkProcess
+from foodhub.p2p.session import CheckStanding, Party, Send, Session, State
+from tests.homes import Home, Village, carry
+from tests.nodes import same, settle_in, until
+
+pytestmark = pytest.mark.anyio
+seeds = (number.to_bytes(32, "big") for number in itertools.count(5000))
+
+
+@dataclass
+class OnAir:
+    """A home whose network part runs here."""
+
+    home: Home
+    host: Host
+    process: NetworkProcess
+
+    @property
+    def circle(self) -> Circle:
+        return self.process.circle
+
+    def settled_with(self) -> set[str]:
+        return {peer for peer, link in self.circle.links.items() if link.settled}
+
+    def rows(self) -> dict[str, str]:
+        """The state of each peer, as it is written down for people."""
+        with live.open_live(self.home.node.home) as db:
+            return dict(db.execute("SELECT id, state FROM peer").fetchall())
+
+
+class Stage:
+    """Everything that is on the air in a test."""
+
+    def __init__(self, stack: AsyncExitStack) -> None:
+        self._stack = stack
+
+    async def on_air(self, home: Home, *known: Host, seed: bytes = b"") -> OnAir:
+        return await self._stack.enter_async_context(on_air(home, list(known), seed or next(seeds)))
+
+    async def stranger(self, seed: bytes = b"") -> Host:
+        """A host that nobody has heard of; what is sent to it is left unread."""
+        return await self._stack.enter_async_context(
+            open_host(seed=seed or next(seeds), listen=[], protocol=PROTOCOL, on_stream=_hold, max_frame=MAX_FRAME)
+        )
+
+
+async def _hold(stream: FrameStream) -> None:
+    await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def on_air(home: Home, known: list[Host], seed: bytes) -> AsyncIterator[OnAir]:
+    circle: asyncio.Future[Circle] = asyncio.get_running_loop().create_future()
+
+    async def serve(stream: FrameStream) -> None:
+        await (await asyncio.shield(circle)).accept(stream)
+
+    await home.write(setup.remember_addresses, [address for host in known for address in host.addresses], "peer")
+    live.start(home.node.home, 0)
+    with live.open_live(home.node.home) as db:
+        async with open_host(
+            seed=seed, listen=[ANY_PORT], protocol=PROTOCOL, on_stream=serve, max_frame=MAX_FRAME
+        ) as host:
+            process = NetworkProcess(home.node, host, db)
+            circle.set_result(process.circle)
+            running = asyncio.create_task(process.run([]))
+            try:
+                await until(lambda: db.execute("SELECT 1 FROM process WHERE state = 'running'").fetchone(), "it runs")
+                yield OnAir(home, host, process)
+            finally:
+                while not running.done():
+                    running.cancel()
+                    await asyncio.wait({running}, timeout=5)
+                with suppress(asyncio.CancelledError):
+                    await running
+
+
+@pytest.fixture
+async def village(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Village]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    quiet_libp2p_logging()
+    async with AsyncExitStack() as stack:
+        made = Village(tmp_path, stack)
+        made.clock.now = now()
+        yield made
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    async with AsyncExitStack() as stack:
+        yield Stage(stack)
+
+
+async def pair(village: Village) -> tuple[Home, Home]:
+    hub, farm = await village.home("Hub", "hub"), await village.home("Farm", "producer")
+    await settle_in(farm)
+    return hub, farm
+
+
+async def linked(stage: Stage, hub: Home, farm: Home) -> tuple[OnAir, OnAir]:
+    """Both on the air and settled, the farm having dialed."""
+    first = await stage.on_air(hub)
+    second = await stage.on_air(farm, first.host)
+    await until(lambda: first.settled_with() and second.settled_with(), "they have settled")
+    return first, second
+
+
+@pytest.mark.parametrize("turn", range(4))
+async def test_two_nodes_that_dial_each_other_at_once_keep_exactly_one_link(
+    village: Village, stage: Stage, turn: int
+) -> None:
+    hub, farm = await pair(village)
+    first, second = await stage.on_air(hub), await stage.on_air(farm)
+    await asyncio.gather(first.circle.dial(second.host.addresses[0]), second.circle.dial(first.host.addresses[0]))
+    await until(lambda: first.settled_with() and second.settled_with(), "they have settled")
+    await until(lambda: len(first.circle._serving) == len(second.circle._serving) == 1, "one link is left on each side")
+    one, other = first.circle.links[second.host.peer_id], second.circle.links[first.host.peer_id]
+    assert one.party.dialer != other.party.dialer
+    assert one.party.nonce == other.session._their_nonce
+    assert (first.rows(), second.rows()) == (
+        {second.host.peer_id: "connected"},
+        {first.host.peer_id: "connected"},
+    )
+    await hub.product("Carrots") if "producer" in hub.hat.roles else await farm.product("Carrots")
+    await until(lambda: same(hub, farm), "what is new goes over it")
+
+
+async def test_who_comes_back_before_we_noticed_its_loss_takes_the_place_of_its_old_link(
+    village: Village, stage: Stage
+) -> None:
+    hub, farm = await pair(village)
+    low, high = sorted((await stage.on_air(hub), await stage.on_air(farm)), key=lambda each: each.host.peer_id)
+    assert await low.circle.dial(high.host.addresses[0])
+    await until(lambda: low.settled_with() and high.settled_with(), "they have settled")
+    old = low.circle.links[high.host.peer_id]
+    assert old.party.dialer
+    # The higher one has lost the link and forgot it, and dials; to the lower one the old link still looks alive.
+    old.began -= AT_ONCE_SECONDS + 1
+    del high.circle.links[low.host.peer_id]
+    assert await high.circle.dial(low.host.addresses[0])
+    await until(lambda: low.circle.links.get(high.host.peer_id) not in {None, old}, "the new link has the place")
+    await until(lambda: low.settled_with() and high.settled_with(), "they have settled anew")
+    await until(lambda: len(low.circle._serving) == 1, "the old link has ended")
+    assert low.rows() == {high.host.peer_id: "connected"}
+
+
+async def test_the_end_of_a_link_is_written_down_and_so_is_its_return(village: Village, stage: Stage) -> None:
+    hub, farm = await pair(village)
+    first, seed = await stage.on_air(hub), next(seeds)
+    async with on_air(farm, [first.host], seed) as second:
+        await until(first.settled_with, "they have settled")
+        peer = second.host.peer_id
+        assert first.rows() == {peer: "connected"}
+    await until(lambda: first.rows() == {peer: "offline"}, "the loss is written down")
+    again = await stage.on_air(farm, first.host, seed=seed)
+    await until(lambda: first.rows() == {again.host.peer_id: "connected"}, "the return is written down")
+    assert again.host.peer_id == peer
+
+
+def party(home: Home, host: Host, them: Host, device: SigningKey, circuit: bytes) -> Party:
+    return Party(circuit, True, host.peer_id, them.peer_id, b"n" * 32, (device,))
+
+
+async def circuit_of(home: Home) -> bytes:
+    return bytes((await home.rows("SELECT value FROM meta WHERE key = 'circuit'"))[0][0])
+
+
+async def heard(stream: FrameStream, session: Session) -> list[m.Message]:
+    """Play a session by hand up to the end of the stream; return all that came."""
+    came: list[m.Message] = []
+    commands = session.start()
+    while True:
+        for command in commands:
+            if isinstance(command, Send):
+                await stream.send(command.frame)
+            if isinstance(command, CheckStanding):
+                commands += session.stand("member")
+        async with asyncio.timeout(10):
+            frame = await stream.receive()
+        if frame is None:
+            return came
+        came.append(m.read_message(frame))
+        commands = session.frame(frame)
+
+
+async def test_a_stranger_who_knows_the_circuit_is_refused_and_served_nothing(village: Village, stage: Stage) -> None:
+    hub, _ = await pair(village)
+    node, stranger = await stage.on_air(hub), await stage.stranger()
+    stream = await stranger.open_stream(await stranger.dial(node.host.addresses[0], 5))
+    session = Session(party(hub, stranger, node.host, SigningKey(b"s" * 32), await circuit_of(hub)))
+    came = await heard(stream, session)
+    assert [type(message) for message in came] == [m.Hello, m.Proof, m.Refuse]
+    assert came[-1] == m.Refuse("unknown_author")
+    assert await hub.rows("SELECT * FROM refused") == []
+    with live.open_live(hub.node.home) as db:
+        assert db.execute("SELECT refusal FROM process").fetchall() == [("",)]
+
+
+async def test_a_newcomer_who_is_still_at_the_door_serves_no_stranger(village: Village, stage: Stage) -> None:
+    hub = await village.home("Hub", "hub")
+    group = await village.newcomer("Group", "group")
+    await group.write(
+        setup.prepare_join, group.node.home, group.hat, await hub.write(setup.invite, hub.hat, ["group"], [])
+    )
+    await carry(hub, group, logs=(0,))
+    node, stranger = await stage.on_air(group), await stage.stranger()
+    stream = await stranger.open_stream(await stranger.dial(node.host.addresses[0], 5))
+    session = Session(party(group, stranger, node.host, SigningKey(b"s" * 32), await circuit_of(group)))
+    assert (await heard(stream, session))[-1] == m.Refuse("unknown_author")
+
+
+async def test_a_peer_that_breaks_the_rules_is_on_record_and_cut_off(village: Village, stage: Stage) -> None:
+    hub, farm = await pair(village)
+    first, second = await linked(stage, hub, farm)
+    bad = second.circle.links[first.host.peer_id]
+    bad._post(b"\x91\x63")
+    await until(
+        lambda: hub.rows("SELECT 1 FROM refused WHERE code = 'not_canonical' AND times = 1"), "it is on record", 4
+    )
+    assert await hub.rows("SELECT peer FROM refused") == [(second.host.peer_id,)]
+
+
+async def test_who_says_nothing_is_given_up(village: Village, stage: Stage) -> None:
+    hub, _ = await pair(village)
+    node, stranger = await stage.on_air(hub), await stage.stranger()
+    stream = await stranger.open_stream(await stranger.dial(node.host.addresses[0], 5))
+    await stream.send(b"")
+    silent = await stranger.open_stream(node.host.peer_id)
+    await until(lambda: node.circle.links.get(stranger.peer_id), "the silent one has a place")
+    link = node.circle.links[stranger.peer_id]
+    assert link.session.state is not State.READY
+    link._require_proof()
+    await until(lambda: stranger.peer_id not in node.circle.links, "it has lost its place")
+    async with asyncio.timeout(5):
+        while await silent.receive() is not None:
+            pass
+
+
+async def test_a_member_is_not_given_up_for_being_slow_to_prove_itself_once_it_has(
+    village: Village, stage: Stage
+) -> None:
+    hub, farm = await pair(village)
+    first, second = await linked(stage, hub, farm)
+    first.circle.links[second.host.peer_id]._require_proof()
+    await farm.product("Carrots")
+    await until(lambda: same(hub, farm), "the link still carries")
+    assert second.host.peer_id in first.circle.links
+
+
+async def test_who_takes_nothing_costs_a_bounded_amount_of_memory(village: Village, stage: Stage) -> None:
+    hub, _ = await pair(village)
+    node, stranger = await stage.on_air(hub), await stage.stranger()
+    await stranger.open_stream(await stranger.dial(node.host.addresses[0], 5))
+    await until(lambda: node.circle.links.get(stranger.peer_id), "it has a place")
+    link = node.circle.links[stranger.peer_id]
+    for _ in range(MOST_WAITING // MAX_FRAME + 4):
+        link._post(bytes(MAX_FRAME))
+    await until(lambda: stranger.peer_id not in node.circle.links, "it is given up")
+
+
+async def test_links_that_come_in_do_not_keep_us_from_dialing(village: Village, stage: Stage) -> None:
+    hub, farm = await pair(village)
+    node, stranger = await stage.on_air(farm), await stage.stranger()
+    await stranger.open_stream(await stranger.dial(node.host.addresses[0], 5))
+    await until(lambda: node.circle.links.get(stranger.peer_id), "a stranger has a place")
+    link = node.circle.links[stranger.peer_id]
+    node.circle.links.update({f"stranger {number}": link for number in range(MOST_LINKS)})
+    other = await stage.on_air(hub)
+    node.circle.redial.learn(other.host.addresses)
+    await until(lambda: other.host.peer_id in node.settled_with(), "the hub is dialed all the same")
+    for number in range(MOST_LINKS):
+        del node.circle.links[f"stranger {number}"]
+
+
+async def test_an_address_that_is_none_does_not_block_the_others(village: Village, stage: Stage) -> None:
+    hub, farm = await pair(village)
+    first, second = await stage.on_air(hub), await stage.on_air(farm)
+    second.circle.redial.learn([f"nonsense {number}/p2p/12D3{number}" for number in range(12)])
+    second.circle.redial.learn(first.host.addresses)
+    await until(lambda: second.settled_with() == {first.host.peer_id}, "the hub is reached")
+
+
+async def test_a_relay_passes_on_what_it_has_committed_and_no_echo_comes_back(village: Village, stage: Stage) -> None:
+    hub, farm = await pair(village)
+    group = await village.home("Group", "group")
+    await settle_in(group)
+    first, second = await linked(stage, hub, farm)
+    third = await stage.on_air(group, first.host)
+    await until(third.settled_with, "all have settled")
+    sent: list[m.Message] = []
+    link = first.circle.links[second.host.peer_id]
+    post: Callable[[bytes], None] = link._post
+
+    def listen(frame: bytes) -> None:
+        sent.append(m.read_message(frame))
+        post(frame)
+
+    link._post = listen  # type: ignore[method-assign]
+    await farm.product("Carrots")
+    await until(lambda: same(hub, farm, group), "all have it")
+    assert [message for message in sent if isinstance(message, m.Announce)] == []
+    assert [message for message in sent if isinstance(message, m.Have)]
+
+
+async def test_a_link_that_is_lost_is_made_anew_with_a_fresh_nonce(village: Village, stage: Stage) -> None:
+    hub, farm = await pair(village)
+    first, second = await linked(stage, hub, farm)
+    old = first.circle.links[second.host.peer_id]
+    old.close()
+    await until(lambda: first.circle.links.get(second.host.peer_id) not in {None, old}, "there is a new link")
+    await until(first.settled_with, "it has settled")
+    new = first.circle.links[second.host.peer_id]
+    assert new.party.nonce != old.party.nonce
+    assert new.session._their_nonce != old.session._their_nonce

@@ -1,0 +1,102 @@
+"""The intake: what arrives is committed in order and together; a run with a fault costs the others nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from foodhub.log.run import check_run
+from foodhub.node.exchange import Arrival
+from foodhub.p2p.intake import Intake
+from tests.homes import Home, Village, all_runs
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def village(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Village]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    async with AsyncExitStack() as stack:
+        yield Village(tmp_path, stack)
+
+
+async def arrivals(giver: Home) -> list[Arrival]:
+    """Everything that a home holds, as it would arrive; its own catalog comes last."""
+    circuit = (await giver.rows("SELECT value FROM meta WHERE key = 'circuit'"))[0][0]
+    found = [
+        Arrival(check_run(circuit, run), [payload or None for payload in payloads], "a peer")
+        for run, payloads in await giver.read(all_runs)
+    ]
+    return sorted(found, key=lambda arrival: (arrival.run.author == giver.hat.device, arrival.run.log))
+
+
+async def results(home: Home, wanted: list[Arrival]) -> list[str | None]:
+    """What becomes of runs that arrive all at once."""
+    intake, found = Intake(home.node), list[str | None]()
+    everything = asyncio.Event()
+
+    def done(result: str | None) -> None:
+        found.append(result)
+        if len(found) == len(wanted):
+            everything.set()
+
+    for arrival in wanted:
+        intake.put(arrival, done)
+    serving = asyncio.create_task(intake.run())
+    async with asyncio.timeout(20):
+        await everything.wait()
+    serving.cancel()
+    with suppress(asyncio.CancelledError):
+        await serving
+    return found
+
+
+async def stage(village: Village) -> tuple[Home, Home]:
+    """A hub, and a farm that has written what the hub has not seen."""
+    hub, farm = await village.home("Hub", "hub"), await village.home("Farm", "producer")
+    for name in ("Carrots", "Leeks", "Beets"):
+        await farm.product(name)
+    return hub, farm
+
+
+async def test_what_arrives_together_is_committed_in_one_transaction(village: Village) -> None:
+    hub, farm = await stage(village)
+    before = (await hub.rows("SELECT value FROM meta WHERE key = 'arrival'"))[0][0]
+    wanted = await arrivals(farm)
+    assert await results(hub, wanted) == [None] * len(wanted)
+    assert len(await hub.rows("SELECT 1 FROM product")) == 3
+    assert (await hub.rows("SELECT value FROM meta WHERE key = 'arrival'"))[0][0] == before + 1
+
+
+async def test_a_refused_run_is_counted_once_and_the_others_are_taken(village: Village) -> None:
+    hub, farm = await stage(village)
+    wanted = await arrivals(farm)
+    bad = Arrival(wanted[-1].run, [b"x" * size for size in wanted[-1].run.sizes], "a liar")
+    assert await results(hub, [bad, *wanted]) == ["bad_payload"] + [None] * len(wanted)
+    assert await hub.rows("SELECT code, times, peer FROM refused") == [("bad_payload", 1, "a liar")]
+
+
+async def test_what_comes_too_early_is_dropped_and_not_counted(village: Village) -> None:
+    hub, farm = await stage(village)
+    last = (await arrivals(farm))[-1]
+    await farm.product("Garlic")
+    behind = (await arrivals(farm))[-1]
+    gap = Arrival(replace(behind.run, first=last.run.last + 40, backlink=bytes(32)), behind.payloads, "a peer")
+    assert await results(hub, [gap]) == ["gap"]
+    assert await hub.rows("SELECT * FROM refused") == []
+
+
+async def test_a_run_that_we_fail_on_does_not_cost_the_others_their_commit(
+    village: Village, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub, farm = await stage(village)
+    wanted = await arrivals(farm)
+    broken = Arrival(
+        replace(wanted[-1].run, timestamps=[], first=1, log=2, backlink=b""), wanted[-1].payloads, "a peer"
+    )
+    assert await results(hub, [broken, *wanted]) == ["not_taken"] + [None] * len(wanted)
+    assert len(await hub.rows("SELECT 1 FROM product")) == 3
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["a run could not be taken"]

@@ -1,0 +1,165 @@
+"""A home that is not the one that wrote last never signs again, and still reads."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from foodhub.errors import ExitCode, RefusedError
+from foodhub.log.header import Log
+from foodhub.node import setup
+from foodhub.node.application import Node
+from foodhub.node.cycles import list_cycles
+from foodhub.node.state import list_members
+from foodhub.orders.statements import Profile
+from foodhub.store.guard import SENTENCES
+from foodhub.store.keyring import KeyFile, read_key_files
+from tests.homes import Home, Village, carry, runs_of
+
+pytestmark = pytest.mark.anyio
+
+
+async def say(home: Home, version: int) -> None:
+    await home.write(lambda tx: tx.append(home.hat.member, Log.CATALOG, [Profile(version, f"Name {version}")]))
+
+
+async def refused(home: Home) -> str:
+    """Return the reason why a home does not sign; everything else about the refusal is checked here."""
+    before = await home.rows("SELECT * FROM log")
+    with pytest.raises(RefusedError) as raised:
+        await say(home, 99)
+    error = raised.value
+    assert (error.code, error.exit_code) == ("home_read_only", ExitCode.REFUSED)
+    assert str(error) == SENTENCES[str(error.details["reason"])]
+    assert "init" in error.hint
+    assert "join" in error.hint
+    assert await home.rows("SELECT * FROM log") == before
+    assert len(await home.read(list_members)) > 0
+    assert isinstance(await home.read(list_cycles, home.clock.now), list)
+    return str(error.details["reason"])
+
+
+async def reopened(village: Village, home: Home, name: str | None = None) -> Home:
+    node: Node = await village.open(name or home.node.home.name)
+    return Home(node, home.hat, village.clock)
+
+
+def overwrite(source: Path, target: Path) -> None:
+    """Put a file's content back in place, as a backup program does: it stays the same file."""
+    target.write_bytes(source.read_bytes())
+
+
+async def set_back(village: Village) -> tuple[Home, Home]:
+    """Return a home whose database was restored from before its last three entries, and a peer that has all of them."""
+    hub = await village.home("Hub", "hub")
+    peer = await village.home("Farm", "producer")
+    await hub.node.store.close()
+    backup = village.folder / "backup.db"
+    shutil.copy(hub.node.home / "foodhub.db", backup)
+    again = await reopened(village, hub)
+    for version in (2, 3, 4):
+        await say(again, version)
+    await carry(again, peer)
+    await again.node.store.close()
+    overwrite(backup, hub.node.home / "foodhub.db")
+    return await reopened(village, hub), peer
+
+
+async def test_a_copied_home_does_not_sign_and_the_first_one_still_does(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    shutil.copytree(hub.node.home, village.folder / "copy", ignore=shutil.ignore_patterns("bells"))
+    copy = await reopened(village, hub, "copy")
+    assert await refused(copy) == "copied"
+    await say(hub, 2)
+    assert await refused(copy) == "copied"
+
+
+async def test_a_home_that_was_only_moved_still_signs(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    await hub.node.store.close()
+    hub.node.home.rename(village.folder / "moved")
+    await say(await reopened(village, hub, "moved"), 2)
+
+
+async def test_a_home_on_another_machine_does_not_sign(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    (path,) = (hub.node.home / "keys").glob("*.key")
+    await hub.node.store.close()
+    path.write_text(json.dumps({**json.loads(path.read_text()), "machine": "another"}))
+    assert await refused(await reopened(village, hub)) == "copied"
+
+
+async def test_a_restored_database_does_not_sign(village: Village) -> None:
+    hub, _ = await set_back(village)
+    assert await refused(hub) == "restored"
+
+
+async def test_a_database_that_forked_before_its_restore_does_not_sign(village: Village) -> None:
+    """As long as it has the same length, and another entry at the same place."""
+    hub = await village.home("Hub", "hub")
+    state = next((village.folder / "state").rglob(f"{hub.hat.device.hex()}.json"))
+    written = json.loads(state.read_text())
+    seq, identity = written["1"]
+    assert await hub.rows("SELECT hex(id) FROM log WHERE log = 1") == [(identity,)]
+    state.write_text(json.dumps({**written, "1": [seq, "AB" * 32]}))
+    assert await refused(hub) == "restored"
+
+
+async def test_a_kill_before_the_state_was_written_is_no_reason_to_stop(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    state = next((village.folder / "state").rglob(f"{hub.hat.device.hex()}.json"))
+    before = state.read_text()
+    await say(hub, 2)
+    state.write_text(before)
+    await say(hub, 3)
+    state.write_text("half a fi")
+    await say(hub, 4)
+    assert json.loads(state.read_text())["1"][0] == 4
+
+
+@pytest.mark.parametrize("after", [0, 1, 3])
+async def test_an_entry_of_ours_that_we_do_not_hold_stops_us_wherever_its_run_begins(
+    village: Village, after: int
+) -> None:
+    """The state file is lost too, so that only the peer knows: its run overlaps, comes next, or lies behind a gap."""
+    hub, peer = await set_back(village)
+    shutil.rmtree(village.folder / "state")
+    assert await hub.take(await peer.read(runs_of, hub.hat.device, 1, after)) == ["own_log"]
+    assert await refused(hub) == "known_elsewhere"
+    await hub.node.store.close()
+    assert await refused(await reopened(village, hub)) == "known_elsewhere"
+
+
+async def test_a_fork_of_our_own_log_stops_us(village: Village) -> None:
+    hub, peer = await set_back(village)
+    shutil.rmtree(village.folder / "state")
+    await say(hub, 9)
+    assert await hub.take(await peer.read(runs_of, hub.hat.device, 1)) == ["own_log"]
+    assert await refused(hub) == "known_elsewhere"
+
+
+async def test_our_own_entries_shown_to_us_are_no_reason_to_stop(village: Village) -> None:
+    hub, peer = await village.home("Hub", "hub"), await village.home("Farm", "producer")
+    assert set(await hub.take(await peer.read(runs_of, hub.hat.device, 1))) == {None}
+    await say(hub, 2)
+
+
+async def test_a_restored_home_still_takes_what_others_write(village: Village) -> None:
+    hub, peer = await set_back(village)
+    await say(peer, 7)
+    assert await refused(hub) == "restored"
+    await carry(peer, hub, logs=(0, 1))
+    assert ("Name 7",) in await hub.rows("SELECT name FROM profile")
+
+
+async def test_each_member_of_a_home_has_its_own_key_and_guard(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    second, _ = await hub.node.write(setup.make_member, hub.node.home, "Garden", ["producer"], always_on=False)
+    files: list[KeyFile] = read_key_files(hub.node.home / "keys")
+    assert {file.member for file in files} == {hub.hat.member, second.member}
+    code = await hub.write(setup.invite, hub.hat, ["producer"], [])
+    read = await hub.write(setup.prepare_join, hub.node.home, second, code)
+    await hub.write(setup.join, hub.node.home, second, read)
+    assert len(list((village.folder / "state").rglob("*.json"))) == 2
+    assert len(await hub.read(list_members)) == 2

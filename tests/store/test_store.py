@@ -1,0 +1,151 @@
+"""Transactions of a home: all or nothing, seen by others, and the write-ahead log kept short."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from foodhub.errors import NotSetUpError, RefusedError
+from foodhub.log.header import Log
+from foodhub.log.run import check_run
+from foodhub.node import setup
+from foodhub.node.exchange import count_refusal
+from foodhub.orders.statements import Profile
+from foodhub.store.database import BUSY_MS
+from foodhub.store.store import WAL_LIMIT, Store
+from foodhub.store.transaction import Transaction
+from tests.homes import Home, Village
+from tests.pens import changed, stranger_with
+from tests.shelf import rows
+from tests.stories import product
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_store_that_is_not_there_is_not_made_by_opening(tmp_path: Path) -> None:
+    with pytest.raises(NotSetUpError):
+        await Store.open(tmp_path / "nowhere")
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_failed_write_changes_nothing_and_the_next_one_succeeds(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    before = await hub.read(lambda db: list(db.iterdump()))
+
+    def fail(tx: Transaction) -> None:
+        tx.append(hub.hat.member, Log.CATALOG, [Profile(7, "Never")])
+        setup.invite(tx, hub.hat, ["producer"], [])
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await hub.write(fail)
+    assert await hub.read(lambda db: list(db.iterdump())) == before
+    await hub.write(lambda tx: tx.append(hub.hat.member, Log.CATALOG, [Profile(2, "Hub again")]))
+    assert await hub.rows("SELECT name FROM profile") == [("Hub again",)]
+
+
+async def test_a_rolled_back_member_is_no_member_in_the_next_transaction(village: Village) -> None:
+    """Nothing of an undone transaction may be remembered: neither who is a member nor what was folded."""
+    hub = await village.home("Hub", "hub")
+    code = await hub.write(setup.invite, hub.hat, ["producer"], [])
+    farm, (run, payloads) = stranger_with(code, "farm")
+    profile = farm.write(1, Profile(1, "Farm"))
+
+    def take_and_fail(tx: Transaction) -> None:
+        tx.take(check_run(tx.circuit, run), payloads)
+        tx.take(check_run(tx.circuit, profile[0]), profile[1])
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await hub.write(take_and_fail)
+    assert await hub.take([profile]) == ["unknown_author"]
+    assert await hub.take([(run, payloads), profile]) == [None, None]
+    assert {name for (name,) in await hub.rows("SELECT name FROM profile")} == {"Hub", "Farm"}
+
+
+async def test_what_breaks_a_rule_is_never_signed(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    for statement in (Profile(2, ""), Profile(2, "\x1b[2J"), Profile(2, "Cafe\u0301")):
+        with pytest.raises(ValueError, match="breaks a rule"):
+            await hub.sign(Log.CATALOG, statement)
+    assert (await hub.rows("SELECT seq FROM log WHERE log = 1")) == [(1,)]
+
+
+async def test_a_write_to_a_reader_without_a_box_key_is_refused(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    with pytest.raises(LookupError):
+        await hub.write(lambda tx: tx.append(hub.hat.member, Log.TRADE, [], readers=[bytes(32)]))
+    with pytest.raises(LookupError):
+        await hub.write(lambda tx: tx.append(bytes(32), Log.CATALOG, [Profile(1, "Nobody")]))
+
+
+async def test_a_change_shows_to_other_connections_and_rows_carry_rising_arrivals(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    version = await hub.node.store.data_version()
+    (first,) = (await hub.rows("SELECT arrival FROM profile"))[0]
+    assert await hub.node.store.data_version() == version
+    await hub.write(lambda tx: tx.append(hub.hat.member, Log.CATALOG, [Profile(2, "Hub two")]))
+    assert await hub.node.store.data_version() != version
+    (second,) = (await hub.rows("SELECT arrival FROM profile"))[0]
+    assert second > first
+
+
+async def test_refusals_are_counted_by_code_with_the_last_peer(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    for code, peer in [("gap", "a"), ("gap", "b"), ("forked", "a")]:
+        await hub.write(count_refusal, code, peer)
+    assert await hub.rows("SELECT code, times, peer FROM refused ORDER BY code") == [
+        ("forked", 1, "a"),
+        ("gap", 2, "b"),
+    ]
+
+
+async def test_a_long_write_ahead_log_is_emptied_and_stays_short(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    wal = hub.node.home / "foodhub.db-wal"
+    await write_much(hub)
+    assert wal.stat().st_size < WAL_LIMIT
+    assert await hub.read(lambda db: db.execute("SELECT count(*) FROM entry").fetchone()) == (2 + 100,)
+
+
+async def test_a_reader_does_not_hold_a_writer_up_while_the_log_is_long(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    with closing(sqlite3.connect(hub.node.home / "foodhub.db")) as db:
+        db.execute("BEGIN")
+        db.execute("SELECT count(*) FROM entry").fetchone()
+        await write_much(hub)
+        assert (hub.node.home / "foodhub.db-wal").stat().st_size > WAL_LIMIT
+        db.execute("ROLLBACK")
+    await hub.write(lambda tx: tx.count_refusal("gap", "a"))
+    assert (hub.node.home / "foodhub.db-wal").stat().st_size < WAL_LIMIT
+    timeout = await hub.write(lambda tx: tx.db.execute("PRAGMA busy_timeout").fetchone()[0])
+    assert timeout == BUSY_MS
+
+
+async def write_much(hub: Home) -> None:
+    """Write more than the log's limit, in 100 transactions."""
+    wordy = [changed(product(n, 1, 5), description="x" * 2000) for n in range(25)]
+    for _ in range(100):
+        await hub.write(lambda tx: tx.append(hub.hat.member, Log.CATALOG, wordy))
+
+
+async def test_rebuilding_a_home_changes_no_row(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    farm = await village.home("Farm", "producer")
+    await farm.product("Carrots")
+    await village.open_cycle(hub)
+    await farm.order(("Carrots", "2"))
+    await village.gossip()
+    for home in (hub, farm):
+        before = await home.read(rows)
+        await home.write(lambda tx: tx.fold.rebuild())
+        assert await home.read(rows) == before
+        assert before["placement"]
+
+
+async def test_a_member_of_the_home_that_may_not_sign_is_told_so(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    await hub.write(lambda tx: tx.db.execute("INSERT INTO meta VALUES ('read_only', 'restored')"))
+    with pytest.raises(RefusedError, match="older than what it has already signed"):
+        await hub.write(lambda tx: tx.append(hub.hat.member, Log.CATALOG, [Profile(2, "Hub two")]))

@@ -1,0 +1,149 @@
+import os
+import signal
+import time
+from contextlib import closing
+
+import pytest
+
+from foodhub.node import live
+from foodhub.node.exchange import count_refusal
+from tests.homes import Home, Village
+from tests.tui.driving import driving
+
+pytestmark = pytest.mark.anyio
+
+
+def be_network(home: Home, *peers: tuple[str, str, str, int, str]) -> None:
+    """Leave behind what a running network process writes down; who calls this holds the node lock."""
+    live.start(home.node.home, os.getpid())
+    with live.open_live(home.node.home) as db:
+        db.execute("UPDATE process SET state = 'running', addresses = '[\"/ip4/127.0.0.1/tcp/4001/p2p/12D3Koo\"]'")
+        now = int(time.time() * 1000)
+        for number, (names, state, reason, behind, address) in enumerate(peers):
+            row = (str(number), names, address, state, now, now, behind, 0, reason)
+            db.execute("INSERT INTO peer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+
+async def test_the_network_screen_shows_the_logs_by_member(village: Village, size: tuple[int, int]) -> None:
+    hub = await village.home("Hub", "hub")
+    farm = await village.home("Farm", "producer")
+    await farm.product("Carrots")
+    await village.gossip()
+    async with driving(hub, size) as driver:
+        await driver.press("3")
+        await driver.sees("Logs held here", "Offline: no network process runs on this home.")
+        await driver.until(lambda: any("Farm" in line and "catalog" in line for line in driver.lines))
+        before = driver.row("catalog")
+        await farm.product("Leeks")
+        await village.gossip()
+        await driver.until(lambda: any("Farm" in line and "catalog" in line and " 3 " in line for line in driver.lines))
+        assert "members" in driver.text
+        assert before
+
+
+async def test_entries_that_nobody_else_has_are_counted(village: Village) -> None:
+    farm = await village.home("Farm", "producer")
+    await farm.product("Carrots")
+    async with driving(farm) as driver:
+        await driver.sees("3 entries to send")
+        await driver.press("3")
+        await driver.sees("3 entries of ours that no peer has yet")
+
+
+async def test_peers_are_shown_with_how_far_behind_we_are(village: Village, size: tuple[int, int]) -> None:
+    hub = await village.home("Hub", "hub")
+    with closing(live.node_lock(hub.node.home)) as lock:
+        assert lock.try_acquire()
+        be_network(hub, ('["Farm", ""]', "connected", "", 1234, ""), ('["Group"]', "offline", "", 0, ""))
+        async with driving(hub, size) as driver:
+            await driver.sees("● 1 peer")
+            await driver.press("3")
+            await driver.sees("Farm, household", "● connected", "1234", "○ not connected")
+            await driver.sees("/ip4/127.0.0.1/tcp/4001", "12D3Koo")
+
+
+async def test_the_first_line_says_that_nobody_is_there_yet(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    with closing(live.node_lock(hub.node.home)) as lock:
+        assert lock.try_acquire()
+        be_network(hub)
+        async with driving(hub) as driver:
+            await driver.sees("◌ connecting")
+            await driver.press("3")
+            await driver.sees("No peer found yet", "foodhub circuit invite --role ROLE")
+
+
+async def test_what_was_refused_from_peers_is_counted(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    await hub.write(count_refusal, "bad_signature", "a peer")
+    await hub.write(count_refusal, "bad_signature", "a peer")
+    async with driving(hub) as driver:
+        await driver.press("3")
+        await driver.sees("2 runs: bad_signature (2)")
+
+
+async def test_a_network_process_that_runs_already_is_used(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    with closing(live.node_lock(hub.node.home)) as lock:
+        assert lock.try_acquire()
+        be_network(hub, ('["Farm"]', "connected", "", 0, ""))
+        async with driving(hub, network=True) as driver:
+            await driver.sees("● 1 peer")
+            assert driver.app.main.said_wrong == ""
+        found = live.process(hub.node.home)
+        assert found is not None
+        assert found.pid == os.getpid()
+
+
+async def test_a_network_process_that_cannot_start_is_said_with_what_to_do(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    (hub.node.home / "bootstrap_peers.toml").write_text("peers = 7\n")
+    async with driving(hub, (200, 40), network=True) as driver:
+        await driver.sees("◌ starting")
+        await driver.sees("bootstrap_peers.toml can't be read", "Write: peers", "○ offline", within=30)
+
+
+async def test_the_network_process_is_started_after_the_first_paint_and_ends_with_the_interface(
+    village: Village,
+) -> None:
+    hub = await village.home("Hub", "hub")
+    async with driving(hub, network=True) as driver:
+        await driver.sees("◌ connecting", within=30)
+        assert live.is_running(hub.node.home)
+    assert not live.is_running(hub.node.home)
+
+
+async def test_a_network_process_that_dies_is_started_again(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    async with driving(hub, network=True) as driver:
+        await driver.sees("◌ connecting", within=30)
+        first = live.process(hub.node.home)
+        assert first is not None
+        os.kill(first.pid, signal.SIGKILL)
+        await driver.sees("◌ starting", within=30)
+        await driver.sees("◌ connecting", within=30)
+        second = live.process(hub.node.home)
+        assert second is not None
+        assert second.pid != first.pid
+
+
+async def test_outside_of_a_circuit_no_network_process_is_started(village: Village) -> None:
+    farm = await village.newcomer("Farm", "producer")
+    async with driving(farm, network=True) as driver:
+        await driver.sees("This home is in no circuit yet.", "foodhub circuit join INVITE", "○ offline")
+        assert not (farm.node.home / "live.db").exists()
+
+
+async def test_the_cursor_goes_from_the_logs_up_into_the_peers(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    with closing(live.node_lock(hub.node.home)) as lock:
+        assert lock.try_acquire()
+        be_network(hub, ('["Farm"]', "connected", "", 0, ""))
+        async with driving(hub) as driver:
+            await driver.press("3")
+            network = driver.app.main.network
+            await driver.until(lambda: driver.app.focused is network.logs or driver.app.focused is network.peers)
+            await driver.press("home", "up")
+            await driver.until(lambda: driver.app.focused is network.peers)
+            await driver.press("down")
+            await driver.until(lambda: driver.app.focused is network.logs)

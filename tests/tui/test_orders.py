@@ -1,0 +1,91 @@
+import pytest
+
+from foodhub.catalog.naming import id_bytes
+from foodhub.node.allotments import allot
+from foodhub.node.orders import cancel_order
+from tests.homes import Home, Village
+from tests.tui.driving import driving
+
+pytestmark = pytest.mark.anyio
+
+
+async def trading(village: Village, set_aside: int = 5) -> tuple[Home, Home, Home]:
+    """A hub with an open cycle for which a farm has set carrots aside, and a group that may order them."""
+    hub = await village.home("Hub", "hub")
+    farm = await village.home("Farm", "producer")
+    group = await village.home("Group", "group")
+    carrots = await farm.product("Carrots", price=250, on_hand=10)
+    await village.open_cycle(hub)
+    await farm.write(allot, farm.hat, await farm.cycle(), {id_bytes(carrots): set_aside})
+    await village.gossip()
+    return hub, farm, group
+
+
+async def test_an_order_appears_with_its_number_state_and_total(village: Village, size: tuple[int, int]) -> None:
+    hub, _, group = await trading(village)
+    async with driving(group, size) as driver:
+        await driver.press("2")
+        await driver.sees("No orders yet.", "foodhub order place CYCLE PRODUCT=2")
+        await group.order(("Carrots", "3"))
+        order = (await group.orders())[0]
+        assert await driver.sees(order.number) < 1
+        assert all(part in driver.row(order.number) for part in ("Week", "Hub", "sent", "7.50 €"))
+        await village.gossip()
+        await driver.until(lambda: "received" in driver.row(order.number))
+    async with driving(hub, size) as driver:
+        await driver.press("2")
+        await driver.sees(order.number)
+        assert "Group" in driver.row(order.number)
+
+
+async def test_enter_opens_the_lines_with_what_is_confirmed_and_why_not_more(
+    village: Village, size: tuple[int, int]
+) -> None:
+    _, _, group = await trading(village, set_aside=5)
+    await group.order(("Carrots", "7"))
+    await village.gossip()
+    async with driving(group, size) as driver:
+        await driver.press("2")
+        await driver.sees("received, 1 short")
+        await driver.press("enter")
+        await driver.sees("Ordered", "Confirmed", "Reason", "not enough set aside", "12.50 €", "Esc closes this")
+        row = driver.row("Carrots").split()
+        assert row.index("7") < row.index("5")
+        await driver.press("escape")
+        await driver.until(lambda: driver.app.screen is driver.app.main)
+
+
+async def test_an_open_order_follows_what_becomes_of_it(village: Village) -> None:
+    _, _, group = await trading(village)
+    await group.order(("Carrots", "3"))
+    async with driving(group) as driver:
+        await driver.press("2")
+        await driver.sees("sent")
+        await driver.press("enter")
+        await driver.sees("not yet", "the hub has not answered yet", "foodhub order cancel")
+        await village.gossip()
+        await driver.sees("The hub has received it.")
+        await group.write(cancel_order, group.hat, (await group.orders())[0])
+        await driver.sees("The buyer has cancelled it.")
+        assert "foodhub order cancel" not in driver.text
+
+
+async def test_a_household_that_others_know_no_name_of_is_called_by_its_id(village: Village) -> None:
+    hub, _, _ = await trading(village)
+    family = await village.home("The Martins", "household")
+    await family.order(("Carrots", "1"))
+    await village.gossip()
+    async with driving(hub) as driver:
+        await driver.press("2")
+        await driver.sees("household ")
+        assert "Martins" not in driver.text
+
+
+async def test_a_hub_and_a_producer_are_told_what_they_can_do_while_there_is_no_order(village: Village) -> None:
+    hub, farm, _ = await trading(village)
+    async with driving(hub) as driver:
+        await driver.press("2")
+        await driver.sees("Open an order cycle with:", "foodhub cycle new")
+    async with driving(farm) as driver:
+        await driver.press("2")
+        await driver.sees("a producer sees totals only", "foodhub cycle show CYCLE")

@@ -1,0 +1,44 @@
+"""Writes docs/vectors: what a second implementation checks itself against. Everything follows from fixed seeds.
+
+Run it with `python -m tests.vectors.make`; a test fails while the files are not what it writes. A case that has to
+fail carries the code of `foodhub/log/faults.py` with which it does. Bytes are hex.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.vectors.circuit_cases import invites, logs, members
+from tests.vectors.log_cases import headers, runs
+from tests.vectors.private_cases import private_payloads
+from tests.vectors.seeds import Json
+from tests.vectors.statement_cases import statements
+
+FOLDER = Path(__file__).parents[2] / "docs" / "vectors"
+FILES: dict[str, Callable[[], Json]] = {
+    "headers.json": headers,
+    "runs.json": runs,
+    "private_payloads.json": private_payloads,
+    "members.json": members,
+    "invites.json": invites,
+    "statements.json": statements,
+    "logs.json": logs,
+}
+
+
+def text_of(make: Callable[[], Json]) -> str:
+    """Return a file's text."""
+    return json.dumps(make(), indent=1, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    """Write all files."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, make in FILES.items():
+        (FOLDER / name).write_text(text_of(make), encoding="utf-8")
+        sys.stderr.write(f"{FOLDER / name}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""Vectors of statements: one of every kind, and some that do not count."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from foodhub.catalog.statements import Stock
+from foodhub.circuit.statements import Admit, Epoch, Found, Grant, Invite, Uninvite
+from foodhub.log.encoding import encode
+from foodhub.orders.statements import (
+    Allot,
+    Answer,
+    AnswerLine,
+    Cycle,
+    Order,
+    OrderLine,
+    Profile,
+    Receipt,
+    ReceiptRow,
+    Total,
+    derived_id,
+)
+from tests.vectors.seeds import (
+    BEGIN,
+    FARM,
+    FARM_BOX,
+    FOUNDING,
+    HUB,
+    INVITE,
+    Json,
+    a_join,
+    carrots,
+    fields,
+    inception,
+    seed,
+)
+
+
+def an_order() -> Order:
+    """Return a placement of two bunches of carrots."""
+    product = carrots()
+    head = (inception("farm", FARM, FARM_BOX).id, product.local, 1, product.sku, product.name, product.variant)
+    line = OrderLine(*head, "g", 500, 245, "piece", "EUR", 2, 0)
+    hub = FOUNDING.inception.id
+    return Order(seed("an order", 16), 1, BEGIN, hub, seed("a cycle", 16), hub, cancelled=False, lines=[line])
+
+
+def statements() -> Json:
+    """One example of every statement, and statements that do not count."""
+    hub, farm, order, cycle = (
+        FOUNDING.inception.id,
+        inception("farm", FARM, FARM_BOX).id,
+        an_order(),
+        seed("a cycle", 16),
+    )
+    key = (order.lines[0].producer, order.lines[0].product)
+    answer_line = AnswerLine(*key, 2, 1, decided=True, reason="allotment_exhausted")
+    aside = derived_id(b"allot", hub, cycle, HUB.public, key[1])
+    entry = seed("an entry")
+    epoch = Epoch(1, FARM_BOX.public, [(FARM.public, seed("sealed", 64))], seed("sealed too", 64))
+    good: list[tuple[int, msgspec.Struct]] = [
+        (0, Found(FOUNDING, "Circuit court", "EUR", ["hub"])),
+        (0, a_join()),
+        (0, epoch),
+        (0, Invite(INVITE.public, ["producer"], BEGIN)),
+        (0, Uninvite(INVITE.public)),
+        (0, Admit(farm, entry)),
+        (0, Grant(farm, "steward")),
+        (1, Profile(1, "La Ferme des Tilleuls")),
+        (1, carrots()),
+        (1, Stock(carrots().local, 1, "counted", 40)),
+        (1, Cycle(cycle, 1, "Semaine 39", BEGIN, BEGIN + 86_400_000, "Europe/Paris", "resale", HUB.public)),
+        (2, Allot(aside, 1, hub, cycle, hub, HUB.public, key[1], 5, 0)),
+        (2, order),
+        (2, Receipt(seed("a receipt", 16), [(FARM.public, 3)], [ReceiptRow(farm, order.local, 1, entry)])),
+        (
+            2,
+            Answer(
+                derived_id(b"answer", farm, order.local),
+                1,
+                farm,
+                order.local,
+                1,
+                entry,
+                "received",
+                "",
+                entry,
+                0,
+                [answer_line],
+            ),
+        ),
+        (2, Total(derived_id(b"total", hub, cycle, *key), 1, hub, cycle, *key, 2, 1)),
+    ]
+    return {
+        "about": "A statement is an array that begins with its name. `reason` says why one does not count.",
+        "good": [
+            {"name": type(each).__name__.lower(), "log": log, "fields": fields(each), "bytes": encode(each).hex()}
+            for log, each in good
+        ],
+        "bad": [
+            {
+                "name": name,
+                "log": log,
+                "reason": reason,
+                "bytes": encode(each).hex() if not isinstance(each, bytes) else each.hex(),
+            }
+            for name, log, reason, each in bad_statements()
+        ],
+    }
+
+
+def bad_statements() -> Iterator[tuple[str, int, str, Any]]:
+    """Yield name, log, reason, and the statement or its bytes."""
+    changed = msgspec.structs.replace
+    order, line = an_order(), an_order().lines[0]
+    cycle = Cycle(seed("a cycle", 16), 1, "Semaine 39", BEGIN, BEGIN + 1, "Europe/Paris", "resale", HUB.public)
+    entry, farm = seed("an entry"), order.lines[0].producer
+    answered = AnswerLine(line.producer, line.product, 2, 2, decided=True, reason="")
+    answer = Answer(
+        derived_id(b"answer", farm, order.local), 1, farm, order.local, 1, entry, "received", "", entry, 0, [answered]
+    )
+    yield "a statement that nobody knows", 1, "unknown", encode(["weather", 1])
+    yield "a statement of another log", 1, "unknown", order
+    yield "a product without its last field", 1, "unknown", encode(msgspec.msgpack.decode(encode(carrots()))[:-1])
+    yield "a text that is not in normal form C", 1, "not_canonical", Profile(1, "Cafe\u0301")
+    yield (
+        "a version in a longer form than it needs",
+        1,
+        "not_canonical",
+        encode(Profile(1, "F")).replace(b"\x01", b"\xcc\x01", 1),
+    )
+    yield "a field too many", 1, "not_canonical", encode([*msgspec.msgpack.decode(encode(Profile(1, "F"))), 0])
+    yield "a name without characters", 1, "name_length", Profile(1, "")
+    yield "a name with an escape character", 1, "name_characters", Profile(1, "\x1b[2J")
+    yield "a cycle that closes when it opens", 1, "closes_before_it_opens", changed(cycle, closes=BEGIN)
+    yield "a zone that climbs out of its folder", 1, "zone_characters", changed(cycle, zone="../../etc/passwd")
+    yield "a price per kg for pieces of 500 g", 1, "unit_value_of_price", changed(carrots(), price_per="kg")
+    yield "a currency in small letters", 1, "currency_code", changed(carrots(), currency="eur")
+    yield "stock on demand that was counted", 1, "on_hand_on_demand", Stock(carrots().local, 1, "on_demand", 4)
+    yield "an order without lines", 2, "no_lines", changed(order, lines=[])
+    yield "an order with a product twice", 2, "line_twice", changed(order, lines=[line, line])
+    yield "a line whose name is too long", 2, "name_length", changed(order, lines=[changed(line, name="x" * 201)])
+    yield (
+        "an allotment under another id",
+        2,
+        "other_id",
+        Allot(bytes(16), 1, farm, bytes(16), farm, HUB.public, bytes(16), 5, 0),
+    )
+    yield "an answer under another id", 2, "other_id", changed(answer, local=bytes(16))
+    yield (
+        "a promise beyond what was ordered",
+        2,
+        "promised_too_much",
+        changed(answer, lines=[changed(answered, promised=3)]),
+    )
+    yield (
+        "a promise that waits for the close",
+        2,
+        "promised_too_much",
+        changed(answer, lines=[changed(answered, decided=False)]),
+    )
+    yield "a promise in a refusal", 2, "promised_too_much", changed(answer, outcome="refused")
+    yield "a reason that is a sentence", 2, "reason_characters", changed(answer, reason="Sold out!")
+    yield "a total under another id", 2, "other_id", Total(bytes(16), 1, farm, bytes(16), farm, bytes(16), 2, 1)
