@@ -13,7 +13,9 @@ from foodhub.log.frontier import Item
 from foodhub.log.header import Kind, Log
 from foodhub.log.keys import SigningKey
 from foodhub.log.run import Run, write_run
-from foodhub.p2p.session import CheckStanding, Command, Commit, LoadFrontier, LoadRun, Party, Send, Session, Settled
+from foodhub.p2p.commands import CheckStanding, Command, Commit, LoadFrontier, LoadRun, Send, Settled
+from foodhub.p2p.proof import Party
+from foodhub.p2p.session import Session
 
 CIRCUIT = bytes(range(32))
 PROOF_TAGS = {0, 1}

@@ -15,8 +15,8 @@ from foodhub.p2p.frames import FrameStream
 from foodhub.p2p.host import Host, Unreachable
 from foodhub.p2p.intake import Intake
 from foodhub.p2p.link import Link
+from foodhub.p2p.proof import Party
 from foodhub.p2p.redial import Redial
-from foodhub.p2p.session import Party
 from foodhub.store.outgoing import frontier, read_run
 
 log = logging.getLogger(__name__)

@@ -13,9 +13,7 @@ from typing import Any
 from foodhub.log.run import Run
 from foodhub.node.application import Node, now
 from foodhub.node.exchange import Arrival, count_refusal, not_noted, note_elsewhere, visitor
-from foodhub.p2p.host import FrameStream, StreamClosed
-from foodhub.p2p.intake import Intake
-from foodhub.p2p.session import (
+from foodhub.p2p.commands import (
     CheckStanding,
     Command,
     Commit,
@@ -24,13 +22,14 @@ from foodhub.p2p.session import (
     Held,
     LoadFrontier,
     LoadRun,
-    Party,
     Progress,
     Send,
-    Session,
     Settled,
-    State,
 )
+from foodhub.p2p.host import FrameStream, StreamClosed
+from foodhub.p2p.intake import Intake
+from foodhub.p2p.proof import Party
+from foodhub.p2p.session import Session, State
 from foodhub.store.outgoing import frontier, read_run
 
 log = logging.getLogger(__name__)

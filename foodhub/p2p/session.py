@@ -6,7 +6,6 @@ rounds are the guarantee.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Literal
 
@@ -14,109 +13,24 @@ from foodhub.log.encoding import encode
 from foodhub.log.faults import PeerFault
 from foodhub.log.frontier import Item, bucket_count, bucket_digests, bucket_of, differing, frontier_digest
 from foodhub.log.header import Log
-from foodhub.log.keys import SigningKey, digest, verify
-from foodhub.log.run import MAX_ENTRIES, MAX_RUN_BYTES, CheckedRun, Run, check_run
+from foodhub.log.run import CheckedRun, Run, check_run
 from foodhub.p2p import messages as m
+from foodhub.p2p.commands import Command, End, Faulty, Held, LoadFrontier, Send, Settled, Standing
+from foodhub.p2p.proof import Party
+from foodhub.p2p.transfer import Receiving, Sending, Stretch
 
-WINDOW = 8 * 1024 * 1024
-"""Bytes of run frames, unpacked, that may be on the way before the receiver has committed any."""
-RUN_ROOM = MAX_RUN_BYTES + 32 * 1024
-"""What the frames of one run cost at most: a run is only sent when so much credit is left, so it is never overdrawn."""
-PAYLOAD_FRAME = 256 * 1024
-ANNOUNCED_BYTES = 1024 * 1024
-"""Payload bytes of announcements that may wait for their commit; a round brings what comes beyond."""
 EARLY_BYTES = 256 * 1024
 """Bytes kept while we look up who the peer is; a round brings what comes beyond."""
 FAULTS_BORNE = 16
 """So many refused runs in one session, and it ends: the peer pays, not we."""
 CIRCUIT_ROUNDS = 3
 WANT_PER_FRAME = 20_000
-MAX_DEVICES = 16
-MAX_ADDRESSES = 16
 MAX_ITEMS = 200_000
 """Logs of which one list may speak."""
 DROPPED = frozenset({"unknown_author", "above_limit", "forked", "own_log", "not_taken"})
 """Why a run is left lying though its sender broke no rule: it passes on what others wrote, or the failure is ours."""
 
-Standing = Literal["member", "joiner"]
 CIRCUIT, REST = (int(Log.CIRCUIT),), (int(Log.CATALOG), int(Log.TRADE))
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send this frame."""
-
-    frame: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class CheckStanding:
-    """Find out who the proven devices and the proven invite key (b"" for none) are, then call `stand`."""
-
-    devices: tuple[bytes, ...]
-    invite: bytes
-    addresses: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LoadFrontier:
-    """Read the frontier, logs in the order in which they were taken, then call `frontier`."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoadRun:
-    """Read the run of this log that begins behind `after`, then call `loaded`."""
-
-    author: bytes
-    log: int
-    after: int
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """Take this run, then call `committed`. `size` is what it cost of the credit, 0 for an announcement."""
-
-    run: CheckedRun
-    payloads: list[bytes | None]
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The peer has committed these logs up to these seqs: (author, log, seq)."""
-
-    logs: tuple[tuple[bytes, int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """So many entries of so many have come."""
-
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A round is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Faulty:
-    """The peer broke a rule after its proof; what a commit refused is not told of here, whoever refused it knows."""
-
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Close the stream: refused by the peer (`theirs`) or by us."""
-
-    code: str
-    theirs: bool = False
-
-
-Command = Send | CheckStanding | LoadFrontier | LoadRun | Commit | Held | Progress | Settled | Faulty | End
 
 
 class State(Enum):
@@ -170,31 +84,6 @@ MAY_COME: dict[State, tuple[type, ...]] = {
 """Which messages may come in which state; any other ends the session and changes nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Party:
-    """What a session has to know of its own side: peer ids are the transport's, `nonce` is 32 fresh random bytes."""
-
-    circuit: bytes
-    dialer: bool
-    own_peer: str
-    their_peer: str
-    nonce: bytes
-    devices: tuple[SigningKey, ...]
-    invite: SigningKey | None = None
-    addresses: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class _Inbox:
-    """The run whose headers came and whose payloads are coming; `run` is None while a refused one is skipped."""
-
-    run: CheckedRun | None = None
-    log: int = 0
-    missing: int = 0
-    payloads: list[bytes | None] = field(default_factory=list)
-    cost: int = 0
-
-
 class Session:
     """One session; every method returns the commands that follow from it."""
 
@@ -207,15 +96,9 @@ class Session:
         self._their_nonce = b""
         self._early: list[m.Message] = []
         self._early_bytes = 0
-        self._inbox = _Inbox()
-        self._credit = WINDOW
-        self._granted = WINDOW
-        self._announced = 0
-        self._queue: list[tuple[bytes, int, int, int]] = []
-        self._loading: tuple[bytes, int, int, int] | None = None
-        self._commits = 0
+        self._sending = Sending()
+        self._receiving = Receiving(party.circuit)
         self._faults = 0
-        self._skipped: set[tuple[bytes, int]] = set()
         self._purpose: list[m.Summary | m.Ask | Literal["start"]] = []
         self._ours: list[Item] = []
         self._theirs: list[Item] = []
@@ -224,19 +107,16 @@ class Session:
         self._digests = b""
         self._circuit_rounds = 0
         self._again = False
-        self._sent_pending = False
         self._sent_seen = False
         self._waiting_summary: m.Summary | None = None
         self._wants: list[tuple[bytes, int, int]] = []
-        self._done = 0
-        self._total = 0
         self.peer_has: dict[tuple[bytes, int], int] = {}
 
     # What the driver calls
 
     def start(self) -> list[Command]:
         """Begin: both sides say hello."""
-        self._send(m.Hello(m.VERSION, self.party.nonce, _circuit_tag(self.party.circuit, self.party.nonce)))
+        self._send(self.party.hello())
         return self._flush()
 
     def frame(self, data: bytes) -> list[Command]:
@@ -298,25 +178,15 @@ class Session:
 
     def loaded(self, run: Run | None, payloads: Sequence[bytes]) -> list[Command]:
         """Give the run that `LoadRun` asked for, None when there is none (any more)."""
-        wanted, self._loading = self._loading, None
-        if self.state is State.READY and wanted and run:
-            self._send_run(run, payloads)
-            author, log, _, upto = wanted
-            last = run.first + len(run.lines) - 1
-            if last < upto:
-                self._queue.insert(0, (author, log, last, upto))
-        self._pump()
+        if self.state is State.READY:
+            self._transfer(self._sending.loaded(run, payloads))
         return self._flush()
 
     def committed(self, run: CheckedRun, size: int, fault: str | None) -> list[Command]:
         """Say that a run was taken, or why it was not; `size` is that of the `Commit`."""
-        self._commits -= 1
         if self.state is not State.READY:
             return []
-        if size:
-            self._grant(size)
-        else:
-            self._announced -= sum(run.sizes)
+        self._out += self._receiving.committed(run, size)
         if fault is None:
             self.peer_has[run.author, run.log] = max(self.peer_has.get((run.author, run.log), 0), run.last)
             self._send(m.Have([(run.author, run.log, run.last)]))
@@ -331,12 +201,12 @@ class Session:
             # What lies before it, or who its author is, is still on its way: a round brings it in the right order.
             self._sync()
         elif fault in DROPPED:
-            self._skipped.add((run.author, run.log))
+            self._receiving.skipped.add((run.author, run.log))
         elif fault != "gap":
-            self._skipped.add((run.author, run.log))
+            self._receiving.skipped.add((run.author, run.log))
             self._bear(fault)
 
-    # The proof
+    # What the peer says
 
     def _message(self, message: m.Message, size: int) -> None:
         if not isinstance(message, MAY_COME[self.state]):
@@ -352,7 +222,7 @@ class Session:
             case m.Proof():
                 self._on_proof(message)
             case m.Headers() | m.Payloads() | m.Packed():
-                self._on_run_frame(message, m.cost(message, size))
+                self._take(self._receiving.frame(message, m.cost(message, size), self._allowed()))
             case m.Totals() | m.Sent() | m.Credit():
                 self._on_transfer_message(message)
             case _:
@@ -374,35 +244,15 @@ class Session:
             self._sync()
 
     def _on_hello(self, hello: m.Hello) -> None:
-        if hello.version != m.VERSION:
-            raise PeerFault("bad_version")
-        if hello.circuit != _circuit_tag(self.party.circuit, hello.nonce) or hello.nonce == self.party.nonce:
-            raise PeerFault("other_circuit")
+        self.party.check_hello(hello)
         self._their_nonce = hello.nonce
         self.state = State.PROOF
-        text = self._proof_text(own=True)
-        devices = [(key.public, key.sign("session", text)) for key in self.party.devices[:MAX_DEVICES]]
-        invite = [(key.public, key.sign("session", text)) for key in [self.party.invite] if key]
-        self._send(m.Proof(devices, invite, list(self.party.addresses[:MAX_ADDRESSES])))
-
-    def _proof_text(self, *, own: bool) -> bytes:
-        party = self.party
-        dialer = party.dialer if own else not party.dialer
-        peers, nonces = (party.own_peer, party.their_peer), (party.nonce, self._their_nonce)
-        if not party.dialer:
-            peers, nonces = peers[::-1], nonces[::-1]
-        return encode((party.circuit, int(dialer), peers, nonces))
+        self._send(self.party.prove(hello.nonce))
 
     def _on_proof(self, proof: m.Proof) -> None:
-        text = self._proof_text(own=False)
-        if len(proof.devices) > MAX_DEVICES or len(proof.invite) > 1 or not proof.devices:
-            raise PeerFault("bad_proof")
-        if not all(verify("session", key, text, signature) for key, signature in [*proof.devices, *proof.invite]):
-            raise PeerFault("bad_proof")
+        found = self.party.check_proof(self._their_nonce, proof)
         self.state = State.STANDING
-        invite = proof.invite[0][0] if proof.invite else b""
-        devices = tuple(key for key, _ in proof.devices)
-        self._out.append(CheckStanding(devices, invite, tuple(proof.addresses[:MAX_ADDRESSES])))
+        self._out.append(found)
 
     # Rounds
 
@@ -452,13 +302,12 @@ class Session:
     def _on_transfer_message(self, message: m.Totals | m.Sent | m.Credit) -> None:
         match message:
             case m.Totals(entries):
-                self._done, self._total = 0, entries
+                self._receiving.expect(entries)
             case m.Sent():
                 self._sent_seen = True
                 self._advance()
             case m.Credit(size):
-                self._credit = min(self._credit + size, WINDOW)
-                self._pump()
+                self._transfer(self._sending.refill(size))
 
     def _on_summary(self, summary: m.Summary) -> None:
         if len(summary.classes) != len(self._allowed()):
@@ -470,15 +319,15 @@ class Session:
             return
         self._require_idle()
         self._sent_seen = False
-        self._skipped.clear()
-        if self._commits:
+        self._receiving.skipped.clear()
+        if self._receiving.commits:
             self._waiting_summary = summary
         else:
             self._load(summary)
 
     def _require_idle(self) -> None:
         """On the answering side: make sure that nothing we were asked for before is still open."""
-        if self.party.dialer or self._purpose or self._waiting_summary or self._sent_pending:
+        if self.party.dialer or self._purpose or self._waiting_summary or self._sending.open:
             raise PeerFault("bad_message")
 
     def _on_ask(self, ask: m.Ask) -> None:
@@ -522,8 +371,7 @@ class Session:
         self._send(m.Ask(list(logs), self._digests))
 
     def _salt(self) -> bytes:
-        nonces = (self.party.nonce, self._their_nonce) if self.party.dialer else (self._their_nonce, self.party.nonce)
-        return digest(b"".join(nonces), b"foodhub-buckets", 16)
+        return self.party.salt(self._their_nonce)
 
     def _answer_ask(self, ask: m.Ask) -> None:
         ours = [item for item in self._ours if item.log in ask.logs]
@@ -548,7 +396,7 @@ class Session:
             (*key, ours[key].seq if key in ours else 0) for key, item in theirs.items() if _ahead(item, ours.get(key))
         ]
         buckets = len(self._digests) // 8
-        lacking = [
+        lacking: list[Stretch] = [
             (*key, theirs[key].seq if key in theirs else 0, item.seq)
             for key, item in ours.items()
             if _ahead(item, theirs.get(key))
@@ -558,7 +406,7 @@ class Session:
         self._sent_seen = False
         for start in range(0, max(len(wants), 1), WANT_PER_FRAME):
             self._send(m.Want(wants[start : start + WANT_PER_FRAME], last=start + WANT_PER_FRAME >= len(wants)))
-        self._send_logs(lacking)
+        self._transfer(self._sending.begin(lacking))
 
     def _on_want(self, want: m.Want) -> None:
         self._require_idle()
@@ -570,168 +418,69 @@ class Session:
         have = {(author, log): seq for author, log, seq in self._wants}
         self._wants = []
         allowed = self._allowed()
-        self._send_logs(
-            [
-                (item.author, item.log, have[item.author, item.log], item.seq)
-                for item in self._ours
-                if item.log in allowed and have.get((item.author, item.log), item.seq) < item.seq
-            ]
-        )
+        lacking: list[Stretch] = [
+            (item.author, item.log, have[item.author, item.log], item.seq)
+            for item in self._ours
+            if item.log in allowed and have.get((item.author, item.log), item.seq) < item.seq
+        ]
+        self._transfer(self._sending.begin(lacking))
 
-    def _send_logs(self, lacking: list[tuple[bytes, int, int, int]]) -> None:
-        self._queue += sorted(lacking, key=lambda part: part[1]) if lacking else []
-        self._sent_pending = True
-        if lacking:
-            self._send(m.Totals(sum(upto - after for _, _, after, upto in lacking)))
-        self._pump()
+    def _transfer(self, commands: list[Command]) -> None:
+        """Send on, and go on with the round if that was the last of it."""
+        self._out += commands
+        if commands and not self._sending.open:
+            self._advance()
+
+    def _take(self, commands: list[Command]) -> None:
+        """Carry on with what arrived, and put up with what was refused of it, but not too often."""
+        self._out += commands
+        for command in commands:
+            if isinstance(command, Faulty):
+                self._bear(command.code)
 
     def _advance(self) -> None:
         """Go on once everything that came has been committed and everything that was wanted has been sent."""
-        if self._commits:
+        if self._receiving.commits:
             return
         if self._waiting_summary:
             summary, self._waiting_summary = self._waiting_summary, None
             self._load(summary)
-        if self.round is Round.EXCHANGE and self._sent_seen and not self._sent_pending:
+        if self.round is Round.EXCHANGE and self._sent_seen and not self._sending.open:
             if self._asked == CIRCUIT:
                 self._start_round()
             else:
                 self._finish_round()
-        elif not self.party.dialer and self._sent_seen and not self._sent_pending:
+        elif not self.party.dialer and self._sent_seen and not self._sending.open:
             self._sent_seen = False
             self._out.append(Settled())
 
     def _finish_round(self) -> None:
         self.round = Round.IDLE
         self._circuit_rounds = 0
-        self._skipped.clear()
+        self._receiving.skipped.clear()
         self._out.append(Settled())
         if self._again:
             self._again = False
             self._start_round()
 
-    # Sending runs
-
-    def _pump(self) -> None:
-        """Ask for the next run to send while there is credit; say when all has been sent."""
-        if self._loading is None and self._queue and self._credit >= RUN_ROOM:
-            self._loading = self._queue.pop(0)
-            author, log, after, _ = self._loading
-            self._out.append(LoadRun(author, log, after))
-        elif self._sent_pending and self._loading is None and not self._queue:
-            self._sent_pending = False
-            self._send(m.Sent())
-            self._advance()
-
-    def _send_run(self, run: Run, payloads: Sequence[bytes]) -> None:
-        self._spend(m.Headers(run))
-        part: list[bytes] = []
-        size = 0
-        for payload in payloads:
-            if part and size + len(payload) > PAYLOAD_FRAME:
-                self._spend(m.write_payloads(part, pack=run.log != Log.TRADE))
-                part, size = [], 0
-            part.append(payload)
-            size += len(payload)
-        self._spend(m.write_payloads(part, pack=run.log != Log.TRADE))
-
-    def _spend(self, message: m.Message) -> None:
-        frame = encode(message)
-        self._credit -= m.cost(message, len(frame))
-        self._out.append(Send(frame))
-
-    # Receiving runs
-
-    def _on_run_frame(self, message: "m.Headers | m.Payloads | m.Packed", cost: int) -> None:
-        self._granted -= cost
-        if self._granted < 0:
-            raise PeerFault("over_credit")
-        if isinstance(message, m.Headers):
-            self._on_headers(message, cost)
-            return
-        box = self._inbox
-        payloads = m.unpack(message) if isinstance(message, m.Packed) else message.payloads
-        if not 0 < len(payloads) <= box.missing or (box.log == Log.TRADE and isinstance(message, m.Packed)):
-            raise PeerFault("bad_message")
-        box.missing -= len(payloads)
-        box.cost += cost
-        self._put_payloads(box, payloads)
-        if not box.missing:
-            self._inbox = _Inbox()
-            self._arrived(box)
-
-    def _on_headers(self, message: m.Headers, cost: int) -> None:
-        count = len(message.run.lines)
-        if self._inbox.missing or not 0 < count <= MAX_ENTRIES:
-            raise PeerFault("bad_message")
-        self._inbox = _Inbox(self._checked(message.run), message.run.log, count, [], cost)
-
-    def _checked(self, run: Run) -> CheckedRun | None:
-        """Check a run's headers; a bad one is counted and skipped, and so is what follows it in its log."""
-        key = (run.author, run.log)
-        if key in self._skipped:
-            return None
-        try:
-            if run.log not in self._allowed():
-                raise PeerFault("bad_message")
-            return check_run(self.party.circuit, run)
-        except PeerFault as fault:
-            self._skipped.add(key)
-            self._count(fault.code)
-            return None
-
-    def _put_payloads(self, box: _Inbox, payloads: list[bytes]) -> None:
-        """Put payloads into the box; the first that is not as long as its header says spoils the run."""
-        if box.run is None:
-            return
-        box.payloads += [payload or None for payload in payloads]
-        if not _fits(box.run, box.payloads):
-            self._skipped.add((box.run.author, box.run.log))
-            box.run, box.payloads = None, []
-            self._count("bad_payload")
-
-    def _arrived(self, box: _Inbox) -> None:
-        if box.run is None:
-            self._grant(box.cost)
-            return
-        self._commits += 1
-        self._done += len(box.run.ids)
-        self._out.append(Commit(box.run, box.payloads, box.cost))
-        self._out.append(Progress(self._done, max(self._total, self._done)))
-
-    def _grant(self, size: int) -> None:
-        """Give credit back for what has been dealt with."""
-        self._granted += size
-        self._send(m.Credit(size))
+    # Announcements, and small things
 
     def _on_announce(self, message: m.Announce) -> None:
         run = message.run
         key, last = (run.author, run.log), run.first + len(run.lines) - 1
         if run.log not in self._allowed():
             raise PeerFault("bad_message")
-        payloads = [payload or None for payload in message.payloads]
         try:
             checked = check_run(self.party.circuit, run)
-            if payloads and not (len(payloads) == len(checked.ids) and _fits(checked, payloads)):
-                raise PeerFault("bad_payload")
+            payloads = [payload or None for payload in message.payloads]
+            taken = self._receiving.announced(checked, payloads) if payloads else []
         except PeerFault as fault:
-            self._count(fault.code)
+            self._take([Faulty(fault.code)])
             return
         self.peer_has[key] = max(self.peer_has.get(key, 0), last)
-        size = sum(checked.sizes)
-        if payloads and self._announced + size <= ANNOUNCED_BYTES:
-            self._commits += 1
-            self._announced += size
-            self._out.append(Commit(checked, payloads, 0))
-        else:
+        self._take(taken)
+        if not taken:
             self._sync()
-
-    # Small things
-
-    def _count(self, code: str) -> None:
-        """Tell of a broken rule, and put up with it."""
-        self._out.append(Faulty(code))
-        self._bear(code)
 
     def _bear(self, code: str) -> None:
         """Put up with a broken rule, but not too often."""
@@ -766,18 +515,9 @@ class Session:
         return commands
 
 
-def _circuit_tag(circuit: bytes, nonce: bytes) -> bytes:
-    return digest(circuit + nonce, b"foodhub-hello", 16)
-
-
 def _plain(code: str) -> str:
     """Return a peer's code if it is one word of ASCII, as all codes are, so that nobody writes into our log."""
     return code if code.isascii() and code.isidentifier() and len(code) <= 40 else "refused"
-
-
-def _fits(run: CheckedRun, payloads: Sequence[bytes | None]) -> bool:
-    """Say whether the first payloads of a run are as long as its headers say."""
-    return all(payload is None or len(payload) == size for payload, size in zip(payloads, run.sizes, strict=False))
 
 
 def _ahead(item: Item, other: Item | None) -> bool:

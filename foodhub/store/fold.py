@@ -9,6 +9,7 @@ the reason is on record.
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from foodhub.catalog.statements import Product, Stock
@@ -32,6 +33,8 @@ Entry = tuple[int, bytes, int, bytes | None]
 """What folding needs of an entry: place, id, timestamp, payload."""
 REASONS_KEPT = 16
 """Of one entry, so many statements that do not count are put on record: nonsense should not fill our disk."""
+AT_ONCE = 2000
+"""Entries that are folded before their rows are written, so that a long log never stands in memory whole."""
 _UPSERTS = {kind: fact.upsert for kind, fact in FACTS.items()}
 
 
@@ -132,7 +135,10 @@ class Fold:
             self.db.executemany("DELETE FROM unread WHERE place > ? AND place < ?", places)
         for author in self.view.devices_of(member):
             for log in (Log.CATALOG, Log.TRADE):
-                self.add(author, log, self._counted(author, log))
+                counted = self._counted(author, log)
+                while part := list(islice(counted, AT_ONCE)):
+                    self.add(author, log, part)
+                    self._write()
 
     def _counted(self, author: bytes, log: int) -> Iterator[Entry]:
         """Yield the entries of a log that count, in order."""

@@ -29,7 +29,7 @@ from foodhub.log.header import RANDOM_BYTES, VERSION, Kind
 from foodhub.log.keys import BoxKey, SigningKey, seal_to
 from foodhub.log.run import MAX_ENTRIES, MAX_RUN_BYTES, CheckedRun, Line, Run, check_payloads, check_run, write_run
 from foodhub.p2p import messages as m
-from foodhub.p2p.session import (
+from foodhub.p2p.commands import (
     CheckStanding,
     Command,
     Commit,
@@ -38,14 +38,13 @@ from foodhub.p2p.session import (
     Held,
     LoadFrontier,
     LoadRun,
-    Party,
     Progress,
     Send,
-    Session,
     Settled,
     Standing,
-    State,
 )
+from foodhub.p2p.proof import Party
+from foodhub.p2p.session import Session, State
 from foodhub.store.entries import take_run
 from foodhub.store.fold import Fold
 from foodhub.store.keyring import Keyring

@@ -14,12 +14,14 @@ from foodhub.node import live, setup
 from foodhub.node.application import now
 from foodhub.p2p import messages as m
 from foodhub.p2p.circle import AT_ONCE_SECONDS, MOST_LINKS, Circle
+from foodhub.p2p.commands import CheckStanding, Send
 from foodhub.p2p.frames import FrameStream
 from foodhub.p2p.host import Host, open_host, quiet_libp2p_logging
 from foodhub.p2p.link import MOST_WAITING
 from foodhub.p2p.messages import MAX_FRAME
 from foodhub.p2p.process import ANY_PORT, PROTOCOL, NetworkProcess
-from foodhub.p2p.session import CheckStanding, Party, Send, Session, State
+from foodhub.p2p.proof import Party
+from foodhub.p2p.session import Session, State
 from tests.homes import Home, Village, carry
 from tests.nodes import same, settle_in, until
 

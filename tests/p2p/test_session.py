@@ -14,26 +14,9 @@ from foodhub.log.header import Log
 from foodhub.log.keys import SigningKey
 from foodhub.log.run import Run, check_run
 from foodhub.p2p import messages as m
-from foodhub.p2p.session import (
-    ANNOUNCED_BYTES,
-    EARLY_BYTES,
-    FAULTS_BORNE,
-    MAY_COME,
-    RUN_ROOM,
-    WINDOW,
-    CheckStanding,
-    Commit,
-    End,
-    Faulty,
-    Held,
-    LoadRun,
-    Progress,
-    Round,
-    Send,
-    Session,
-    Settled,
-    State,
-)
+from foodhub.p2p.commands import CheckStanding, Commit, End, Faulty, Held, LoadRun, Progress, Send, Settled
+from foodhub.p2p.session import EARLY_BYTES, FAULTS_BORNE, MAY_COME, Round, Session, State
+from foodhub.p2p.transfer import ANNOUNCED_BYTES, RUN_ROOM, WINDOW
 from tests.p2p.playbook import (
     CIRCUIT,
     MemoryShelf,
@@ -586,7 +569,7 @@ def test_the_sender_stops_before_its_credit_is_used_up_and_memory_stays_bounded(
     one, other = heavy(3, 80), MemoryShelf()
     book = starving(one, other)
     assert book.other.commits
-    assert 0 <= book.one.session._credit < RUN_ROOM
+    assert 0 <= book.one.session._sending.credit < RUN_ROOM
     assert book.other.waiting_bytes <= WINDOW
     assert book.other.waiting_bytes > WINDOW // 2
     book.settle()
@@ -609,7 +592,7 @@ def test_a_credit_is_for_bytes_as_they_are_unpacked() -> None:
 def test_who_sends_more_than_was_granted_is_cut_off() -> None:
     one, other = heavy(3, 80), MemoryShelf()
     book = talk(one, other)
-    book.one.session._credit = 10 * WINDOW
+    book.one.session._sending.credit = 10 * WINDOW
     while acts := [(side, act) for side in (book.one, book.other) for act in side.acts() if act != "commit"]:
         book.obey(acts[0][0], book._act(*acts[0]))
     assert refusals(book.other) == {"over_credit"}
@@ -620,8 +603,8 @@ def test_credit_comes_back_whole_whatever_became_of_the_runs() -> None:
     one, other = heavy(4, 40), MemoryShelf()
     bad = {pen(0).key.public, pen(2).key.public}
     book = with_runs_changed(talk(one, other), lambda run: forged(run) if run.author in bad else run).settle()
-    assert book.one.session._credit == WINDOW
-    assert book.other.session._granted == WINDOW
+    assert book.one.session._sending.credit == WINDOW
+    assert book.other.session._receiving._granted == WINDOW
 
 
 def test_the_largest_run_costs_no_more_than_the_room_for_it() -> None:

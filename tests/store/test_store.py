@@ -8,15 +8,16 @@ import pytest
 
 from foodhub.errors import NotSetUpError, RefusedError
 from foodhub.log.header import Log
-from foodhub.log.run import check_run
+from foodhub.log.run import check_run, write_run
 from foodhub.node import setup
-from foodhub.node.exchange import count_refusal
+from foodhub.node.exchange import Arrival, count_refusal, take_runs
+from foodhub.node.verifying import verify_logs
 from foodhub.orders.statements import Profile
 from foodhub.store.database import BUSY_MS
 from foodhub.store.store import WAL_LIMIT, Store
 from foodhub.store.transaction import Transaction
 from tests.homes import Home, Village
-from tests.pens import changed, stranger_with
+from tests.pens import MORNING, Pen, changed, stranger_with
 from tests.shelf import rows
 from tests.stories import product
 
@@ -99,6 +100,45 @@ async def test_refusals_are_counted_by_code_with_the_last_peer(village: Village)
         ("forked", 1, "a"),
         ("gap", 2, "b"),
     ]
+
+
+async def test_bad_runs_are_refused_and_counted_while_the_good_ones_beside_them_are_taken(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    code = await hub.write(setup.invite, hub.hat, ["producer"], [])
+    farm, join = stranger_with(code, "farm")
+    twin = Pen("evil", circuit=farm.circuit)
+    good = [farm.write(1, Profile(n, f"Farm {n}")) for n in (1, 2, 3)]
+    fork, _ = write_run(farm.circuit, farm.keys.signing, 1, (0, b""), [(1, MORNING, good[1][1][0])])
+    papers = [
+        twin.write(1, Profile(1, "Evil")),
+        join,
+        (good[0][0], [b"x" * 40]),
+        good[0],
+        (fork, good[1][1]),
+        good[2],
+        good[1],
+        (good[2][0], [b""]),
+        good[2],
+    ]
+
+    def take(tx: Transaction) -> list[str | None]:
+        circuit = tx.circuit
+        return take_runs(
+            tx, [Arrival(check_run(circuit, run), [p or None for p in ps], "a peer") for run, ps in papers]
+        )
+
+    assert await hub.write(take) == [
+        *("unknown_author", None, "bad_payload", None, "forked", "gap", None, "payload_missing", None)
+    ]
+    assert await hub.rows("SELECT name FROM profile WHERE name LIKE 'Farm%'") == [("Farm 3",)]
+    assert {code for (code,) in await hub.rows("SELECT code FROM refused")} >= {
+        "bad_payload",
+        "forked",
+        "payload_missing",
+    }
+    assert await hub.rows("SELECT seq FROM fork") == [(1,)]
+    *_, checked = await hub.read(lambda db: list(verify_logs(db)))
+    assert checked.faults == []
 
 
 async def test_a_long_write_ahead_log_is_emptied_and_stays_short(village: Village) -> None:

@@ -1,0 +1,216 @@
+"""Runs on their way: sent within the credit that the receiver gave, received within the credit that it granted.
+
+The receiver grants again only after a commit, so what a peer can make us hold is bounded, and its reading never stops.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from foodhub.log.encoding import encode
+from foodhub.log.faults import PeerFault
+from foodhub.log.header import Log
+from foodhub.log.run import MAX_ENTRIES, MAX_RUN_BYTES, CheckedRun, Run, check_run
+from foodhub.p2p import messages as m
+from foodhub.p2p.commands import Command, Commit, Faulty, LoadRun, Progress, Send
+
+WINDOW = 8 * 1024 * 1024
+"""Bytes of run frames, unpacked, that may be on the way before the receiver has committed any."""
+RUN_ROOM = MAX_RUN_BYTES + 32 * 1024
+"""What the frames of one run cost at most: a run is only sent when so much credit is left, so it is never overdrawn."""
+PAYLOAD_FRAME = 256 * 1024
+ANNOUNCED_BYTES = 1024 * 1024
+"""Payload bytes of announcements that may wait for their commit; a round brings what comes beyond."""
+
+Stretch = tuple[bytes, int, int, int]
+"""A part of a log that the peer lacks: author, log, the seq it begins behind, the seq it goes up to."""
+
+
+class Sending:
+    """What the peer lacks, sent run by run; methods return the commands that follow."""
+
+    def __init__(self) -> None:
+        self.credit = WINDOW
+        self.open = False
+        self._queue: list[Stretch] = []
+        self._loading: Stretch | None = None
+
+    def begin(self, lacking: Sequence[Stretch]) -> list[Command]:
+        """Begin to send; logs 0 go first, and within a log number the order is kept."""
+        self._queue += sorted(lacking, key=lambda part: part[1])
+        self.open = True
+        entries = sum(upto - after for _, _, after, upto in lacking)
+        return [*([_send(m.Totals(entries))] if lacking else []), *self.go_on()]
+
+    def go_on(self) -> list[Command]:
+        """Ask for the next run while there is credit; say when all has been sent."""
+        if self._loading is not None:
+            return []
+        if self._queue:
+            if self.credit < RUN_ROOM:
+                return []
+            self._loading = self._queue.pop(0)
+            author, log, after, _ = self._loading
+            return [LoadRun(author, log, after)]
+        if not self.open:
+            return []
+        self.open = False
+        return [_send(m.Sent())]
+
+    def refill(self, size: int) -> list[Command]:
+        """Take credit from the peer, never more than the window."""
+        self.credit = min(self.credit + size, WINDOW)
+        return self.go_on()
+
+    def loaded(self, run: Run | None, payloads: Sequence[bytes]) -> list[Command]:
+        """Send the run that was asked for; None when there is none (any more)."""
+        wanted, self._loading = self._loading, None
+        commands: list[Command] = []
+        if wanted and run:
+            commands += self._send_run(run, payloads)
+            author, log, _, upto = wanted
+            last = run.first + len(run.lines) - 1
+            if last < upto:
+                self._queue.insert(0, (author, log, last, upto))
+        return commands + self.go_on()
+
+    def _send_run(self, run: Run, payloads: Sequence[bytes]) -> list[Command]:
+        parts: list[list[bytes]] = [[]]
+        size = 0
+        for payload in payloads:
+            if parts[-1] and size + len(payload) > PAYLOAD_FRAME:
+                parts.append([])
+                size = 0
+            parts[-1].append(payload)
+            size += len(payload)
+        packed = [m.write_payloads(part, pack=run.log != Log.TRADE) for part in parts]
+        return [self._spend(message) for message in (m.Headers(run), *packed)]
+
+    def _spend(self, message: m.Message) -> Send:
+        frame = encode(message)
+        self.credit -= m.cost(message, len(frame))
+        return Send(frame)
+
+
+@dataclass(slots=True)
+class _Inbox:
+    """The run whose headers came and whose payloads are coming; `run` is None while a refused one is skipped."""
+
+    run: CheckedRun | None = None
+    log: int = 0
+    missing: int = 0
+    payloads: list[bytes | None] = field(default_factory=list)
+    cost: int = 0
+
+
+class Receiving:
+    """What the peer sends; a bad run is skipped, with what follows it in its log, and the others go on."""
+
+    def __init__(self, circuit: bytes) -> None:
+        self.commits = 0
+        self.skipped: set[tuple[bytes, int]] = set()
+        self._circuit = circuit
+        self._inbox = _Inbox()
+        self._granted = WINDOW
+        self._announced = 0
+        self._done = 0
+        self._total = 0
+
+    def expect(self, entries: int) -> None:
+        """Take note of how many entries will come: for the progress bar, and for nothing else."""
+        self._done, self._total = 0, entries
+
+    def frame(self, message: m.Headers | m.Payloads | m.Packed, cost: int, allowed: Sequence[int]) -> list[Command]:
+        """Take a frame of a run of one of the logs `allowed`.
+
+        Raises:
+            PeerFault: `over_credit`, or `bad_message` for a frame that may not come now.
+        """
+        self._granted -= cost
+        if self._granted < 0:
+            raise PeerFault("over_credit")
+        if isinstance(message, m.Headers):
+            return self._take_headers(message, cost, allowed)
+        box = self._inbox
+        payloads = m.unpack(message) if isinstance(message, m.Packed) else message.payloads
+        if not 0 < len(payloads) <= box.missing or (box.log == Log.TRADE and isinstance(message, m.Packed)):
+            raise PeerFault("bad_message")
+        box.missing -= len(payloads)
+        box.cost += cost
+        commands = self._take_payloads(box, payloads)
+        if not box.missing:
+            self._inbox = _Inbox()
+            commands += self._arrived(box)
+        return commands
+
+    def _take_headers(self, message: m.Headers, cost: int, allowed: Sequence[int]) -> list[Command]:
+        """Check a run's headers; a bad one is told of and skipped."""
+        run, count = message.run, len(message.run.lines)
+        if self._inbox.missing or not 0 < count <= MAX_ENTRIES:
+            raise PeerFault("bad_message")
+        self._inbox = _Inbox(None, run.log, count, [], cost)
+        if (run.author, run.log) in self.skipped:
+            return []
+        try:
+            if run.log not in allowed:
+                raise PeerFault("bad_message")
+            self._inbox.run = check_run(self._circuit, run)
+        except PeerFault as fault:
+            return self._skip(run, fault.code)
+        return []
+
+    def _take_payloads(self, box: _Inbox, payloads: list[bytes]) -> list[Command]:
+        """Put payloads into the box; the first that is not as long as its header says spoils the run."""
+        if box.run is None:
+            return []
+        box.payloads += [payload or None for payload in payloads]
+        if _fits(box.run, box.payloads):
+            return []
+        refused, box.run, box.payloads = box.run, None, []
+        return self._skip(refused, "bad_payload")
+
+    def _skip(self, run: Run | CheckedRun, code: str) -> list[Command]:
+        self.skipped.add((run.author, run.log))
+        return [Faulty(code)]
+
+    def _arrived(self, box: _Inbox) -> list[Command]:
+        if box.run is None:
+            return [self._grant(box.cost)]
+        self.commits += 1
+        self._done += len(box.run.ids)
+        return [Commit(box.run, box.payloads, box.cost), Progress(self._done, max(self._total, self._done))]
+
+    def announced(self, run: CheckedRun, payloads: list[bytes | None]) -> list[Command]:
+        """Take an announced run with its payloads; nothing when too many wait already, and a round has to bring it.
+
+        Raises:
+            PeerFault: `bad_payload` when the payloads are not those of the run.
+        """
+        if not (len(payloads) == len(run.ids) and _fits(run, payloads)):
+            raise PeerFault("bad_payload")
+        size = sum(run.sizes)
+        if self._announced + size > ANNOUNCED_BYTES:
+            return []
+        self.commits += 1
+        self._announced += size
+        return [Commit(run, payloads, 0)]
+
+    def committed(self, run: CheckedRun, size: int) -> list[Command]:
+        """Take note that a run has been dealt with, and give its credit back."""
+        self.commits -= 1
+        if size:
+            return [self._grant(size)]
+        self._announced -= sum(run.sizes)
+        return []
+
+    def _grant(self, size: int) -> Send:
+        self._granted += size
+        return _send(m.Credit(size))
+
+
+def _send(message: m.Message) -> Send:
+    return Send(encode(message))
+
+
+def _fits(run: CheckedRun, payloads: Sequence[bytes | None]) -> bool:
+    """Say whether the first payloads of a run are as long as its headers say."""
+    return all(payload is None or len(payload) == size for payload, size in zip(payloads, run.sizes, strict=False))
