@@ -3,7 +3,7 @@
 import asyncio
 import time
 from pathlib import Path
-from sqlite3 import Connection
+from sqlite3 import Connection, OperationalError
 
 from benchmarks.figure import Figure, Measurement, below, percentile
 from benchmarks.homes import PAYLOAD, fill, founded
@@ -20,7 +20,8 @@ def _parts(db: Connection) -> dict[str, int]:
         rows = db.execute(
             "SELECT s.tbl_name, sum(pgsize) FROM dbstat d JOIN sqlite_master s USING (name) GROUP BY 1"
         ).fetchall()
-    except Exception:  # noqa: BLE001 - `dbstat` is not in every build of SQLite; then the whole is all that is known
+    except OperationalError:
+        # `dbstat` is not in every build of SQLite; then the whole is all that is known.
         return {}
     return dict(rows)
 
@@ -33,10 +34,8 @@ async def _disk(folder: Path, entries: int) -> list[Figure]:
         parts = await hub.read(_parts)
         (held,) = await hub.read(lambda db: db.execute("SELECT count(*) FROM product").fetchone())
         assert held == entries
-    split = ", ".join(
-        f"{name} {size / entries:.0f}" for name, size in sorted(parts.items(), key=lambda part: -part[1])[:3]
-    )
-    detail = f"{PAYLOAD} of payload; {split}" if split else f"{PAYLOAD} of payload"
+    largest = sorted(parts.items(), key=lambda part: -part[1])[:2]
+    detail = ", ".join([f"payload {PAYLOAD}", *(f"table {name} {size / entries:.0f}" for name, size in largest)])
     return [Figure("disk_per_entry", path.stat().st_size / entries, "bytes", below(650), detail=detail)]
 
 

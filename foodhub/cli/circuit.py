@@ -63,10 +63,6 @@ def circuit_found(call: Call, name: str, charter: Path | None, currency: str) ->
 
 
 async def _found(call: Call, name: str, charter: str | None, currency: str) -> dict[str, Any]:
-    if len(currency) != 3 or not (currency.isascii() and currency.isalpha()):
-        raise UsageError(
-            "bad_currency", N_('"{text}" is not a currency.'), N_("Write a code such as EUR."), text=currency
-        )
     async with pen(call) as held:
         await held.node.rehearse(setup.found, held.hat, name, charter, currency)
         confirm(call, held.hat.name, _('Found the circuit "{name}"; a home has one circuit.').format(name=name))

@@ -141,10 +141,10 @@ class _Door:
                 N_("It is kept and sent as soon as one is reached: run this again, or foodhub node run."),
                 name=self._hat.name,
             )
-        # A moment more for what else was signed, such as the name under which the others see this member.
+        # A moment more for what else was signed, such as the name of this member, and for the names of the others.
         if (await self._node.read(state.own_reach, self._hat))[1]:
             self._end = time.monotonic() + _REST_SECONDS
-            await self._until(self._nothing_pending, asks=False)
+            await self._until(self._acquainted, asks=False)
         self._call.progress("")
 
     def _knock(self) -> None:
@@ -159,8 +159,12 @@ class _Door:
         _own, elsewhere, _always_on = await self._node.read(state.own_reach, self._hat)
         return elsewhere > 0 or bool(await self._node.read(state.admitted, self._hat))
 
-    async def _nothing_pending(self) -> bool:
-        return await self._node.read(state.pending) == 0
+    async def _acquainted(self) -> bool:
+        """Say whether the others have all that was signed here, and the names of those that have one are here."""
+        members = await self._node.read(state.list_members)
+        return await self._node.read(state.pending) == 0 and all(
+            member.name for member in members if set(member.roles) - {"household", "steward"}
+        )
 
     async def _until(self, done: Callable[[], Awaitable[bool]], *, asks: bool = True) -> bool:
         """Wait for a condition; return False when time runs out. Who `asks` no more can't be refused.

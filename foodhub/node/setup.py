@@ -136,6 +136,7 @@ def found(tx: Transaction, hat: Hat, name: str, charter: str | None, currency: s
     _refuse_second_circuit(tx.db, b"")
     _leave_unsigned(tx, b"")
     text = _clean_charter(_DEFAULT_CHARTER if charter is None else charter)
+    _check_currency(currency)
     inception = _inception_of(tx.db, hat)
     founding = Founding(secrets.token_bytes(16), text, inception, 1)
     tx.enter(founding.circuit)
@@ -143,6 +144,13 @@ def found(tx: Transaction, hat: Hat, name: str, charter: str | None, currency: s
     tx.append(hat.member, Log.CIRCUIT, [Found(founding, check_name(name), currency, roles), _first_epoch(inception)])
     _say_name(tx, hat)
     return founding.circuit
+
+
+def _check_currency(code: str) -> None:
+    if not (len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()):
+        raise UsageError(
+            "bad_currency", N_('"{text}" is not a currency.'), N_("Write a code such as EUR."), text=code[:20]
+        )
 
 
 def _clean_charter(text: str) -> str:

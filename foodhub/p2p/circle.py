@@ -45,6 +45,7 @@ class Circle:
         self._who: Identity | None = None
         self._wake = asyncio.Event()
         self._serving: set[asyncio.Task[None]] = set()
+        self._noting: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """End all links, and wait until they have ended."""
@@ -136,7 +137,13 @@ class Circle:
             self.redial.learn(found)
             self.redial.settled(link.peer)
             task = asyncio.create_task(self._node.write(remember_addresses, found, "peer"))
-            task.add_done_callback(_say_failure)
+            self._noting.add(task)
+            task.add_done_callback(self._noted)
+
+    def _noted(self, task: "asyncio.Task[None]") -> None:
+        self._noting.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("could not remember addresses", exc_info=error)
 
     async def keep_dialing(self) -> None:
         """Dial whoever is not linked, again and again, until cancelled."""
@@ -154,8 +161,9 @@ class Circle:
     async def _try(self, address: str) -> None:
         try:
             await self.dial(address)
-        finally:
-            self.redial.done(address, time.monotonic())
+        except Exception:
+            log.exception("dialing %s failed", address)
+        self.redial.done(address, time.monotonic())
 
     async def keep_syncing(self) -> None:
         """Start a round with a peer chosen by chance every few minutes, and with all after this machine slept."""
@@ -218,8 +226,3 @@ class Circle:
                 link.close()
             self.redial.hurry()
             self._wake.set()
-
-
-def _say_failure(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and (error := task.exception()):
-        log.error("could not remember addresses", exc_info=error)

@@ -1,9 +1,12 @@
 """What a session wants done: it does no I/O itself, and is told afterwards what came of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from foodhub.log.encoding import encode
 from foodhub.log.run import CheckedRun
+from foodhub.p2p.messages import Message
 
 Standing = Literal["member", "joiner"]
 """Who the peer is: a member is served all logs, a joiner (who proved the key of an invite) logs 0 alone."""
@@ -84,3 +87,27 @@ class End:
 
 
 Command = Send | CheckStanding | LoadFrontier | LoadRun | Commit | Held | Progress | Settled | Faulty | End
+
+
+class Outbox:
+    """The commands gathered while one input is dealt with."""
+
+    def __init__(self) -> None:
+        self._commands: list[Command] = []
+
+    def add(self, command: Command) -> None:
+        """Add a command."""
+        self._commands.append(command)
+
+    def extend(self, commands: Iterable[Command]) -> None:
+        """Add commands, in order."""
+        self._commands.extend(commands)
+
+    def send(self, message: Message) -> None:
+        """Add a message to be sent."""
+        self._commands.append(Send(encode(message)))
+
+    def flush(self) -> list[Command]:
+        """Return what was gathered, and begin anew."""
+        commands, self._commands = self._commands, []
+        return commands

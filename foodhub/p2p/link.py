@@ -37,7 +37,7 @@ PROOF_SECONDS = 15.0
 """So long the two sides have to find out who the other is."""
 MOST_WAITING = 16 * 1024 * 1024
 """Bytes that may wait for a peer that takes nothing, before the link is given up."""
-PARTING_SECONDS = 0.7
+PARTING_SECONDS = 0.4
 """So long the last words and notes of a link may take."""
 
 

@@ -1,5 +1,6 @@
 from contextlib import suppress
 from typing import Any
+from unicodedata import is_normalized
 
 import msgspec
 import pytest
@@ -66,6 +67,11 @@ def test_no_bytes_make_the_decoder_raise_anything_else(data: bytes) -> None:
 
 def test_bytes_nested_without_end_are_refused() -> None:
     assert fault_of(b"\x91" * 100_000) == "not_canonical"
+
+
+@given(st.lists(st.text("aeo \u0301\u0323\u0344\u00e5\u212b\u1100\u1161\u11a8\uac00"), max_size=4))
+def test_texts_are_normal_together_if_each_is_by_itself(parts: list[str]) -> None:
+    assert normal(parts) == all(is_normalized("NFC", part) for part in parts)
 
 
 @pytest.mark.parametrize(("text", "expected"), [("Café", True), ("Cafe\u0301", False), ("\u212b", False), ("", True)])

@@ -11,7 +11,7 @@ from foodhub.log.faults import PeerFault
 from foodhub.log.frontier import Item
 from foodhub.log.run import MAX_ENTRIES, Run
 from foodhub.p2p import messages as m
-from foodhub.p2p.session import WANT_PER_FRAME
+from foodhub.p2p.rounds import WANT_PER_FRAME
 
 KEY = bytes(range(32))
 BIG = 2**53 - 1

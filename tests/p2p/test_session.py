@@ -15,7 +15,8 @@ from foodhub.log.keys import SigningKey
 from foodhub.log.run import Run, check_run
 from foodhub.p2p import messages as m
 from foodhub.p2p.commands import CheckStanding, Commit, End, Faulty, Held, LoadRun, Progress, Send, Settled
-from foodhub.p2p.session import EARLY_BYTES, FAULTS_BORNE, MAY_COME, Round, Session, State
+from foodhub.p2p.rounds import Stage
+from foodhub.p2p.session import EARLY_BYTES, FAULTS_BORNE, MAY_COME, Session, State
 from foodhub.p2p.transfer import ANNOUNCED_BYTES, RUN_ROOM, WINDOW
 from tests.p2p.playbook import (
     CIRCUIT,
@@ -113,7 +114,7 @@ def test_both_lack_something_and_both_end_equal_whoever_is_quicker(seed: int) ->
             pen(number).write(mine, log, [b"more"] * chance.randrange(1, 5))
     book = talk(one, other, seed).settle()
     assert same(one, other)
-    assert book.one.session.round is Round.IDLE
+    assert book.one.session.rounds.stage is Stage.IDLE
     assert book.one.did(Settled)
     assert book.other.did(Settled)
     assert not book.one.did(Faulty) + book.other.did(Faulty)

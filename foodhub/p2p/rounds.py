@@ -1,0 +1,284 @@
+"""Rounds: how two nodes find out what either lacks, and send it. The dialer asks, the other answers.
+
+Summary against summary; where they differ, the items of the buckets that differ; then each side sends what the other
+lacks. Logs 0 are brought to the end first, since who is a member decides what may be taken of the others.
+"""
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Literal
+
+from foodhub.log.faults import PeerFault
+from foodhub.log.frontier import Item, bucket_count, bucket_digests, bucket_of, differing, frontier_digest
+from foodhub.log.header import Log
+from foodhub.p2p import messages as m
+from foodhub.p2p.commands import Command, LoadFrontier, Outbox, Settled
+from foodhub.p2p.transfer import Receiving, Sending, Stretch
+
+CIRCUIT_ROUNDS = 3
+WANT_PER_FRAME = 20_000
+MAX_ITEMS = 200_000
+"""Logs of which one list may speak."""
+CIRCUIT, REST = (int(Log.CIRCUIT),), (int(Log.CATALOG), int(Log.TRADE))
+
+
+class Stage(Enum):
+    """Where the dialer's round stands."""
+
+    IDLE = auto()
+    SUMMARY = auto()
+    ITEMS = auto()
+    EXCHANGE = auto()
+
+
+class Rounds:
+    """The rounds of one session: `allowed` are the logs it may speak of, `salt` is that of its buckets.
+
+    `note` is told what the peer is known to have: (author, log, seq).
+    """
+
+    def __init__(
+        self,
+        out: Outbox,
+        sending: Sending,
+        receiving: Receiving,
+        note: Callable[[tuple[tuple[bytes, int, int], ...]], None],
+    ) -> None:
+        self.stage = Stage.IDLE
+        self._out = out
+        self._sending = sending
+        self._receiving = receiving
+        self._note = note
+        self._dialer = False
+        self._allowed: tuple[int, ...] = ()
+        self._salt = b""
+        self._purpose: list[m.Summary | m.Ask | Literal["start"]] = []
+        self._ours: list[Item] = []
+        self._theirs: list[Item] = []
+        self._their_buckets: set[int] = set()
+        self._asked: tuple[int, ...] = ()
+        self._digests = b""
+        self._circuit_rounds = 0
+        self._again = False
+        self._sent_seen = False
+        self._waiting_summary: m.Summary | None = None
+        self._wants: list[tuple[bytes, int, int]] = []
+
+    def prepare(self, *, dialer: bool, allowed: tuple[int, ...], salt: bytes) -> None:
+        """Take what is only known after the proof."""
+        self._dialer, self._allowed, self._salt = dialer, allowed, salt
+
+    def take(self, message: m.Message) -> None:
+        """Take a message of a round.
+
+        Raises:
+            PeerFault: `bad_message` when it may not come now.
+        """
+        match message:
+            case m.Summary():
+                self.take_summary(message)
+            case m.Ask():
+                self.take_ask(message)
+            case m.Items():
+                self.take_items(message)
+            case m.Want():
+                self.take_want(message)
+            case m.Nudge() if self._dialer:
+                self.sync()
+            case m.Totals(entries):
+                self._receiving.expect(entries)
+            case m.Credit(size):
+                self.transfer(self._sending.refill(size))
+            case m.Sent():
+                self._sent_seen = True
+                self.advance()
+            case _:
+                raise PeerFault("bad_message")
+
+    def frontier(self, items: list[Item]) -> None:
+        """Go on with the frontier that `LoadFrontier` asked for."""
+        if not self._purpose:
+            return
+        purpose = self._purpose.pop(0)
+        self._ours = [item for item in items if item.log in self._allowed]
+        match purpose:
+            case "start":
+                self._out.send(self._summary())
+            case m.Summary():
+                self._answer_summary(purpose)
+            case m.Ask():
+                self._answer_ask(purpose)
+
+    def start(self) -> None:
+        """Start a round."""
+        self.stage = Stage.SUMMARY
+        self._load("start")
+
+    def sync(self) -> None:
+        """Start a round; during one, note that another is needed; on the answering side, ask for one."""
+        if not self._dialer:
+            self._out.send(m.Nudge())
+        elif self.stage is Stage.IDLE:
+            self.start()
+        else:
+            self._again = True
+
+    def _load(self, purpose: "m.Summary | m.Ask | Literal['start']") -> None:
+        self._purpose.append(purpose)
+        self._out.add(LoadFrontier())
+
+    def _summary(self) -> m.Summary:
+        parts = [[item for item in self._ours if item.log == log] for log in self._allowed]
+        return m.Summary([(len(part), frontier_digest(part)) for part in parts])
+
+    def take_summary(self, summary: m.Summary) -> None:
+        """Compare the peer's summary with ours, and go on from there."""
+        if len(summary.classes) != len(self._allowed):
+            raise PeerFault("bad_message")
+        if self._dialer:
+            if self.stage is not Stage.SUMMARY or self._purpose:
+                raise PeerFault("bad_message")
+            self._decide(self._equal_classes(summary))
+            return
+        self._require_idle()
+        self._sent_seen = False
+        self._receiving.skipped.clear()
+        if self._receiving.commits:
+            self._waiting_summary = summary
+        else:
+            self._load(summary)
+
+    def _require_idle(self) -> None:
+        """On the answering side: make sure that nothing we were asked for before is still open."""
+        if self._dialer or self._purpose or self._waiting_summary or self._sending.open:
+            raise PeerFault("bad_message")
+
+    def take_ask(self, ask: m.Ask) -> None:
+        """Answer which items differ."""
+        if not set(ask.logs) <= set(self._allowed) or len(ask.digests) % 8 or len(ask.digests) > 8 * 1024:
+            raise PeerFault("bad_message")
+        self._require_idle()
+        self._load(ask)
+
+    def _equal_classes(self, summary: m.Summary) -> list[bool]:
+        """Compare a summary with ours, and take note that the peer has what is equal."""
+        equal = [mine == theirs for mine, theirs in zip(self._summary().classes, summary.classes, strict=True)]
+        held = tuple((item.author, item.log, item.seq) for item in self._ours if equal[item.log])
+        if held:
+            self._note(held)
+        return equal
+
+    def _answer_summary(self, summary: m.Summary) -> None:
+        equal = self._equal_classes(summary)
+        self._out.send(self._summary())
+        if all(equal):
+            self._out.add(Settled())
+
+    def _decide(self, equal: list[bool]) -> None:
+        """Choose what to ask for: logs 0 until the circuit agrees, then the others."""
+        if not equal[0] and self._circuit_rounds < CIRCUIT_ROUNDS:
+            self._circuit_rounds += 1
+            self._ask(CIRCUIT)
+        elif not all(equal[1:]):
+            self._ask(REST)
+        else:
+            self._finish_round()
+
+    def _ask(self, logs: tuple[int, ...]) -> None:
+        self._asked = logs
+        self._theirs.clear()
+        self._their_buckets.clear()
+        ours = [item for item in self._ours if item.log in logs]
+        buckets = bucket_count(len(ours))
+        self._digests = bucket_digests(ours, buckets, self._salt) if buckets else b""
+        self.stage = Stage.ITEMS
+        self._out.send(m.Ask(list(logs), self._digests))
+
+    def _answer_ask(self, ask: m.Ask) -> None:
+        ours = [item for item in self._ours if item.log in ask.logs]
+        found, buckets = differing(ours, ask.digests, self._salt)
+        self._wants.clear()
+        for message in m.write_items(found, sorted(buckets)):
+            self._out.send(message)
+
+    def take_items(self, message: m.Items) -> None:
+        """Take the items that differ; after the last, exchange what either side lacks."""
+        if self.stage is not Stage.ITEMS or len(self._theirs) > MAX_ITEMS:
+            raise PeerFault("bad_message")
+        self._their_buckets.update(message.buckets)
+        self._theirs += [Item(author, *rest) for author, logs in message.authors for rest in logs]
+        if message.last:
+            self._exchange()
+
+    def _exchange(self) -> None:
+        """Compare item by item: say what we want, and send what the peer lacks."""
+        theirs = {(item.author, item.log): item for item in self._theirs if item.log in self._asked}
+        ours = {(item.author, item.log): item for item in self._ours if item.log in self._asked}
+        wants = [
+            (*key, ours[key].seq if key in ours else 0) for key, item in theirs.items() if _ahead(item, ours.get(key))
+        ]
+        buckets = len(self._digests) // 8
+        lacking: list[Stretch] = [
+            (*key, theirs[key].seq if key in theirs else 0, item.seq)
+            for key, item in ours.items()
+            if _ahead(item, theirs.get(key))
+            and (not buckets or bucket_of(item.author, buckets, self._salt) in self._their_buckets)
+        ]
+        self.stage = Stage.EXCHANGE
+        self._sent_seen = False
+        for start in range(0, max(len(wants), 1), WANT_PER_FRAME):
+            self._out.send(m.Want(wants[start : start + WANT_PER_FRAME], last=start + WANT_PER_FRAME >= len(wants)))
+        self.transfer(self._sending.begin(lacking))
+
+    def take_want(self, want: m.Want) -> None:
+        """Take what the peer wants; after the last, send it."""
+        self._require_idle()
+        if len(self._wants) > MAX_ITEMS:
+            raise PeerFault("bad_message")
+        self._wants += want.logs
+        if not want.last:
+            return
+        have = {(author, log): seq for author, log, seq in self._wants}
+        self._wants = []
+        allowed = self._allowed
+        lacking: list[Stretch] = [
+            (item.author, item.log, have[item.author, item.log], item.seq)
+            for item in self._ours
+            if item.log in allowed and have.get((item.author, item.log), item.seq) < item.seq
+        ]
+        self.transfer(self._sending.begin(lacking))
+
+    def transfer(self, commands: list[Command]) -> None:
+        """Send on, and go on with the round if that was the last of it."""
+        self._out.extend(commands)
+        if commands and not self._sending.open:
+            self.advance()
+
+    def advance(self) -> None:
+        """Go on once everything that came has been committed and everything that was wanted has been sent."""
+        if self._receiving.commits:
+            return
+        if self._waiting_summary:
+            summary, self._waiting_summary = self._waiting_summary, None
+            self._load(summary)
+        if self.stage is Stage.EXCHANGE and self._sent_seen and not self._sending.open:
+            if self._asked == CIRCUIT:
+                self.start()
+            else:
+                self._finish_round()
+        elif not self._dialer and self._sent_seen and not self._sending.open:
+            self._sent_seen = False
+            self._out.add(Settled())
+
+    def _finish_round(self) -> None:
+        self.stage = Stage.IDLE
+        self._circuit_rounds = 0
+        self._receiving.skipped.clear()
+        self._out.add(Settled())
+        if self._again:
+            self._again = False
+            self.start()
+
+
+def _ahead(item: Item, other: Item | None) -> bool:
+    return other is None or item.seq > other.seq
