@@ -113,8 +113,10 @@ class News:
             left = LOOK_EVERY if end is None else min(LOOK_EVERY, end - time.monotonic())
             if left <= 0:
                 return False
+            # Not wait_for: it swallows a cancellation that comes together with the ring, and a SIGTERM would be lost.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ring.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._ring.wait()
             self._ring.clear()
 
 

@@ -10,6 +10,7 @@ from foodhub.log.keys import SigningKey
 from foodhub.log.run import CheckedRun
 from foodhub.node.setup import joining
 from foodhub.store.keyring import read_key_files
+from foodhub.store.schema import SEQ_BITS
 from foodhub.store.transaction import Transaction
 
 HARMLESS = frozenset({"gap", "unknown_author", "above_limit"})
@@ -38,6 +39,18 @@ def take_runs(tx: Transaction, arrivals: Iterable[Arrival]) -> list[str | None]:
         else:
             results.append(None)
     return results
+
+
+def head(db: sqlite3.Connection, author: bytes, log: int) -> int:
+    """Return the seq up to which a log is held, 0 when nothing of it is."""
+    row = db.execute("SELECT seq FROM log WHERE author = ? AND log = ?", (author, log)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def held_already(db: sqlite3.Connection, runs: Iterable[CheckedRun]) -> list[bool]:
+    """Say of each run whether its last entry, and so all of it, is held: neighbours often send the same."""
+    query = "SELECT e.id FROM log l JOIN entry e ON e.place = (l.ref << ?) + ? WHERE l.author = ? AND l.log = ?"
+    return [db.execute(query, (SEQ_BITS, run.last, run.author, run.log)).fetchone() == (run.ids[-1],) for run in runs]
 
 
 def count_refusal(tx: Transaction, code: str, peer: str) -> None:

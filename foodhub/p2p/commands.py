@@ -43,6 +43,15 @@ class LoadRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """Find out whether this log goes as far as `seq` here; if it does not, call `sync`."""
+
+    author: bytes
+    log: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """Take this run, then call `committed`. `size` is what it cost of the credit, 0 for an announcement."""
 
@@ -86,7 +95,7 @@ class End:
     theirs: bool = False
 
 
-Command = Send | CheckStanding | LoadFrontier | LoadRun | Commit | Held | Progress | Settled | Faulty | End
+Command = Send | CheckStanding | LoadFrontier | LoadRun | Look | Commit | Held | Progress | Settled | Faulty | End
 
 
 class Outbox:

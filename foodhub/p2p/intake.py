@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from foodhub.node.application import Node
-from foodhub.node.exchange import Arrival, take_runs
+from foodhub.node.exchange import Arrival, held_already, take_runs
 
 log = logging.getLogger(__name__)
 ENTRIES_PER_COMMIT = 1024
@@ -41,11 +41,16 @@ class Intake:
             while entries < ENTRIES_PER_COMMIT and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
                 entries += len(batch[-1].arrival.run.ids)
-            for waiting, result in zip(batch, await self._commit(batch), strict=True):
-                waiting.done(result)
+            held = await self._node.read(held_already, [waiting.arrival.run for waiting in batch])
+            fresh = [waiting for waiting, known in zip(batch, held, strict=True) if not known]
+            results = iter(await self._commit(fresh))
+            for waiting, known in zip(batch, held, strict=True):
+                waiting.done(None if known else next(results))
 
     async def _commit(self, batch: list[_Waiting]) -> list[str | None]:
         """Commit a batch; where that fails, run by run, so that only the one with the fault pays for it."""
+        if not batch:
+            return []
         try:
             return await self._node.write(take_runs, [waiting.arrival for waiting in batch])
         except Exception:

@@ -12,7 +12,7 @@ from typing import Any
 
 from foodhub.log.run import Run
 from foodhub.node.application import Node, now
-from foodhub.node.exchange import Arrival, count_refusal, not_noted, note_elsewhere, visitor
+from foodhub.node.exchange import Arrival, count_refusal, head, not_noted, note_elsewhere, visitor
 from foodhub.p2p.commands import (
     CheckStanding,
     Command,
@@ -22,6 +22,7 @@ from foodhub.p2p.commands import (
     Held,
     LoadFrontier,
     LoadRun,
+    Look,
     Progress,
     Send,
     Settled,
@@ -140,10 +141,14 @@ class Link:
                     self._spawn(self._load_run(command))
                 case LoadFrontier():
                     self._spawn(self._load_frontier())
+                case Look(author, number, seq):
+                    self._spawn(self._look(author, number, seq))
                 case CheckStanding():
                     self._spawn(self._check_standing(command))
                 case _:
                     self._take_note(command)
+        if self.session.ahead != self.seen.ahead:
+            self._show(ahead=self.session.ahead)
 
     def _take_note(self, command: Held | Progress | Settled | Faulty | End) -> None:
         match command:
@@ -152,7 +157,7 @@ class Link:
             case Progress(done, total):
                 self._show(behind=max(total - done, 0), state="syncing" if done < total else self.seen.state)
             case Settled():
-                self._show(state="connected", behind=0, ahead=0)
+                self._show(state="connected", behind=0)
             case Faulty(code):
                 self._spawn(self._count(code))
             case End(code, theirs):
@@ -203,6 +208,10 @@ class Link:
 
     async def _load_frontier(self) -> None:
         self._do(self.session.frontier(await self._node.read(frontier)))
+
+    async def _look(self, author: bytes, number: int, seq: int) -> None:
+        if await self._node.read(head, author, number) < seq:
+            self.sync()
 
     async def _check_standing(self, who: CheckStanding) -> None:
         found = await self._node.read(visitor, who.devices, who.invite, now())

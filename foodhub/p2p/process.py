@@ -210,7 +210,7 @@ async def serve(home: Path, listen: Sequence[str], bootstrap: Path | None, paren
         with live.open_live(home) as db:
             door = _Door()
             async with listening(home, node, listen, door) as host:
-                if host.addresses:
+                if host.addresses and not listen:
                     await node.write(remember, "listen", host.addresses[0].rpartition("/p2p/")[0])
                 process = NetworkProcess(node, host, db)
                 door.circle.set_result(process.circle)

@@ -12,7 +12,7 @@ from foodhub.log.faults import PeerFault
 from foodhub.log.frontier import Item
 from foodhub.log.run import CheckedRun, Run, check_run
 from foodhub.p2p import messages as m
-from foodhub.p2p.commands import Command, End, Faulty, Held, Outbox, Standing
+from foodhub.p2p.commands import Command, End, Faulty, Held, Look, Outbox, Standing
 from foodhub.p2p.proof import Party
 from foodhub.p2p.rounds import CIRCUIT, MAX_ITEMS, REST, Rounds
 from foodhub.p2p.transfer import Receiving, Sending
@@ -85,6 +85,11 @@ class Session:
         self.peer_has: dict[tuple[bytes, int], int] = {}
 
     # What the driver calls
+
+    @property
+    def ahead(self) -> int:
+        """How many entries are still to be sent in this round."""
+        return self._sending.owed
 
     def start(self) -> list[Command]:
         """Begin: both sides say hello."""
@@ -248,7 +253,10 @@ class Session:
             return
         self.peer_has[key] = max(self.peer_has.get(key, 0), last)
         self._take(taken)
-        if not taken:
+        if not payloads:
+            # The newest header alone comes from every neighbour: only who lacks the entry needs a round.
+            self._out.add(Look(*key, last))
+        elif not taken:
             self.rounds.sync()
 
     def _bear(self, code: str) -> None:

@@ -26,11 +26,12 @@ Stretch = tuple[bytes, int, int, int]
 
 
 class Sending:
-    """What the peer lacks, sent run by run; methods return the commands that follow."""
+    """What the peer lacks, sent run by run; methods return the commands that follow. `owed` counts entries to send."""
 
     def __init__(self) -> None:
         self.credit = WINDOW
         self.open = False
+        self.owed = 0
         self._queue: list[Stretch] = []
         self._loading: Stretch | None = None
 
@@ -39,6 +40,7 @@ class Sending:
         self._queue += sorted(lacking, key=lambda part: part[1])
         self.open = True
         entries = sum(upto - after for _, _, after, upto in lacking)
+        self.owed += entries
         return [*([_send(m.Totals(entries))] if lacking else []), *self.go_on()]
 
     def go_on(self) -> list[Command]:
@@ -54,6 +56,7 @@ class Sending:
         if not self.open:
             return []
         self.open = False
+        self.owed = 0
         return [_send(m.Sent())]
 
     def refill(self, size: int) -> list[Command]:
@@ -67,6 +70,7 @@ class Sending:
         commands: list[Command] = []
         if wanted and run:
             commands += self._send_run(run, payloads)
+            self.owed -= len(run.lines)
             author, log, _, upto = wanted
             last = run.first + len(run.lines) - 1
             if last < upto:

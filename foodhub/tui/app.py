@@ -133,7 +133,8 @@ class FoodhubApp(App[None]):
             self._look.clear()
             pause = LOOK_EVERY if self.main.place == commands.NETWORK else LOOK_SELDOM
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._look.wait()
 
 
 def run(home: Path, as_name: str | None) -> int:

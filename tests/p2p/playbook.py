@@ -38,6 +38,7 @@ from foodhub.p2p.commands import (
     Held,
     LoadFrontier,
     LoadRun,
+    Look,
     Progress,
     Send,
     Settled,
@@ -295,7 +296,7 @@ class Side:
         self.wire: Wire = straight
         self.incoming: deque[bytes] = deque()
         self.looks: deque[CheckStanding] = deque()
-        self.reads: deque[LoadFrontier | LoadRun] = deque()
+        self.reads: deque[LoadFrontier | LoadRun | Look] = deque()
         self.commits: deque[Commit] = deque()
         self.commands: list[Command] = []
         self.waiting_bytes = 0
@@ -368,6 +369,9 @@ class Playbook:
         read = side.reads.popleft()
         if isinstance(read, LoadFrontier):
             return session.frontier(shelf.frontier())
+        if isinstance(read, Look):
+            heads = {(item.author, item.log): item.seq for item in shelf.frontier()}
+            return session.sync() if heads.get((read.author, read.log), 0) < read.seq else []
         found = shelf.read_run(read.author, read.log, read.after)
         return session.loaded(*(found or (None, ())))
 
@@ -381,7 +385,7 @@ class Playbook:
                     to.incoming.extend(side.wire(frame))
                 case CheckStanding():
                     side.looks.append(command)
-                case LoadFrontier() | LoadRun():
+                case LoadFrontier() | LoadRun() | Look():
                     side.reads.append(command)
                 case Commit():
                     side.commits.append(command)
