@@ -129,7 +129,6 @@ def ask(home: Path, kind: str, value: str = "") -> None:
         db.execute("INSERT INTO request (kind, value, answer) VALUES (?, ?, '')", (kind, value))
 
 
-def take_requests(home: Path) -> Sequence[tuple[str, str]]:
-    """Return the requests left so far and remove them; called by the network process."""
-    with open_live(home) as db:
-        return db.execute("DELETE FROM request RETURNING kind, value").fetchall()
+def take_requests(db: sqlite3.Connection) -> Sequence[tuple[str, str]]:
+    """Return the requests left so far and remove them; called by the network process, with its connection."""
+    return db.execute("DELETE FROM request RETURNING kind, value").fetchall()

@@ -153,14 +153,17 @@ class NetworkProcess:
 
     async def _serve_requests(self) -> None:
         """Carry out what front ends ask for."""
+        seen = -1
         while True:
-            for kind, value in live.take_requests(self.node.home):
+            (version,) = self._live.execute("PRAGMA data_version").fetchone()
+            for kind, value in live.take_requests(self._live) if version != seen else ():
                 if kind == "dial":
                     self.circle.redial.learn([value])
                     self.circle.redial.hurry(value)
                 else:
                     self.circle.redial.hurry()
                     self.circle.sync_all()
+            seen = version
             await asyncio.sleep(0.1)
 
     def _note_peer(self, link: Link) -> None:
