@@ -138,7 +138,7 @@ class Village:
         """Walk in on an invite, by the door of the founder."""
         code = await home.write(setup.prepare_join, home.node.home, home.hat, text)
         await carry(self.homes[0], home, logs=(0,))
-        await home.write(setup.join, home.node.home, home.hat, code)
+        await home.write(setup.join, home.hat, code)
         home.code = text
 
     async def gossip(self) -> None:

@@ -126,7 +126,7 @@ async def join(demo: Demo, hub: Hat, node: Node, name: str, role: str) -> Hat:
     await demo.until(
         node, lambda db: db.execute("SELECT 1 FROM invite WHERE public = ?", (invite.key.public,)).fetchone()
     )
-    await node.write(setup.join, node.home, hat, invite)
+    await node.write(setup.join, hat, invite)
     await demo.until(demo.hub, _is_admitted, hat.member)
     await demo.until(node, _is_admitted, hat.member)
     return hat

@@ -120,7 +120,7 @@ class _Door:
         question = _('Join the circuit "{circuit}" and sign its charter.').format(circuit=circuit.name)
         try:
             confirm(self._call, self._hat.name, f"{text_lines(charter or '')}\n\n{question}")
-            await self._node.write(setup.join, self._call.home, self._hat, code)
+            await self._node.write(setup.join, self._hat, code)
         except FoodhubError:
             setup.end_joining(self._call.home)
             raise

@@ -309,10 +309,10 @@ def charter(db: sqlite3.Connection) -> str | None:
     return row[0] if row else None
 
 
-def join(tx: Transaction, home: Path, hat: Hat, code: InviteCode) -> None:  # noqa: ARG001 - see below
+def join(tx: Transaction, hat: Hat, code: InviteCode) -> None:
     """Sign the charter and join: the first entries of a newcomer.
 
-    What `prepare_join` left in `home` stays: the network process knocks with it until another node has these entries.
+    What `prepare_join` left in the home stays: the network process knocks with it until another node has these entries.
 
     Raises:
         RefusedError: the invite is used, revoked or does not carry the member's roles.

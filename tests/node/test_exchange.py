@@ -45,7 +45,7 @@ async def test_a_member_proves_its_devices_and_a_newcomer_its_invite(village: Vi
 
 async def test_who_has_signed_knocks_with_the_invite_until_somebody_else_has_that(village: Village) -> None:
     hub, group, text = await invited(village)
-    await group.write(setup.join, group.node.home, group.hat, read_code(text))
+    await group.write(setup.join, group.hat, read_code(text))
     before = await group.read(identity, group.node.home)
     assert before is not None
     assert before.invite is not None
@@ -70,7 +70,7 @@ async def test_the_door_says_why_it_stays_shut(village: Village) -> None:
     other = await hub.write(setup.invite, hub.hat, ["group"], [])
     await hub.write(setup.uninvite, hub.hat, other)
     assert await seen(hub, stranger, read_code(other).key.public) == (None, "invite_revoked")
-    await group.write(setup.join, group.node.home, group.hat, read_code(text))
+    await group.write(setup.join, group.hat, read_code(text))
     await carry(group, hub, logs=(0,))
     assert await seen(hub, stranger, key) == (None, "invite_used")
     assert await seen(hub, group.hat.device, key) == ("joiner", "")
@@ -83,7 +83,7 @@ async def test_a_home_with_two_members_proves_both_once_both_are_in(village: Vil
     code = await hub.write(setup.prepare_join, hub.node.home, second, text)
     joining = await hub.read(identity, hub.node.home)
     assert joining is not None
-    await hub.write(setup.join, hub.node.home, second, code)
+    await hub.write(setup.join, second, code)
     both = await hub.read(identity, hub.node.home)
     assert both is not None
     assert {key.public for key in both.devices} == {hub.hat.device, second.device}

@@ -65,7 +65,7 @@ async def test_an_invite_is_for_one_member(village: Village) -> None:
     await carry(first, hub)
     code = await second.write(setup.prepare_join, second.node.home, second.hat, text)
     await carry(hub, second, logs=(0,))
-    assert await code_of(second, setup.join, second.node.home, second.hat, code) == "invite_used"
+    assert await code_of(second, setup.join, second.hat, code) == "invite_used"
     assert await code_of(hub, setup.uninvite, hub.hat, text) == "invite_used"
 
 
@@ -88,7 +88,7 @@ async def test_an_invite_that_was_taken_back_is_refused(village: Village) -> Non
     code = await farm.write(setup.prepare_join, farm.node.home, farm.hat, text)
     await hub.write(setup.uninvite, hub.hat, text)
     await carry(hub, farm, logs=(0,))
-    assert await code_of(farm, setup.join, farm.node.home, farm.hat, code) == "invite_revoked"
+    assert await code_of(farm, setup.join, farm.hat, code) == "invite_revoked"
 
 
 async def test_an_expired_invite_is_refused(village: Village) -> None:
@@ -108,11 +108,11 @@ async def test_an_invite_for_other_roles_or_another_circuit_or_of_nobody_is_refu
     group = await village.newcomer("Group", "group")
     code = await group.write(setup.prepare_join, group.node.home, group.hat, text)
     await carry(hub, group, logs=(0,))
-    assert await code_of(group, setup.join, group.node.home, group.hat, code) == "invite_role"
+    assert await code_of(group, setup.join, group.hat, code) == "invite_role"
     assert await code_of(hub, setup.prepare_join, hub.node.home, hub.hat, other) == "other_circuit"
     assert await code_of(group, setup.prepare_join, group.node.home, group.hat, text[:-3]) == "invite_unreadable"
     forged = InviteCode(code.circuit, SigningKey(bytes(32)).seed, code.expires, [])
-    assert await code_of(group, setup.join, group.node.home, group.hat, forged) == "invite_unknown"
+    assert await code_of(group, setup.join, group.hat, forged) == "invite_unknown"
     assert await code_of(hub, setup.uninvite, hub.hat, write_code(forged)) == "no_such_invite"
 
 
@@ -247,7 +247,7 @@ async def test_what_a_home_is_joining_on_is_remembered_until_it_is_told_to_forge
     path = farm.node.home / "keys" / "joining.json"
     assert path.stat().st_mode & 0o777 == 0o600
     await carry(hub, farm, logs=(0,))
-    await farm.write(setup.join, farm.node.home, farm.hat, read_code(text))
+    await farm.write(setup.join, farm.hat, read_code(text))
     setup.end_joining(farm.node.home)
     assert setup.joining(farm.node.home) is None
     path.write_text(json.dumps({"code": text})[:-5])

@@ -365,7 +365,7 @@ async def test_a_newcomer_killed_between_signing_and_telling_is_let_in_when_it_i
     code = await group.write(setup.prepare_join, group.node.home, group.hat, text)
     await until(lambda: group.read(setup.invite_arrived, code), "the invite has come")
     group_runs.kill()
-    await group.write(setup.join, group.node.home, group.hat, code)
+    await group.write(setup.join, group.hat, code)
     await networks.start(group)
     await until(lambda: group.read(admitted, group.hat), "it is admitted")
     await until(lambda: same(hub, group), "it has what members have")
@@ -384,7 +384,7 @@ async def test_founding_and_joining_take_effect_without_starting_anything_again(
     code = await group.write(setup.prepare_join, group.node.home, group.hat, text)
     await until(lambda: group.read(setup.invite_arrived, code), "charter and invite have come")
     assert {log for (log,) in await group.rows("SELECT log FROM log")} == {0}
-    await group.write(setup.join, group.node.home, group.hat, code)
+    await group.write(setup.join, group.hat, code)
     assert await until(lambda: group.rows("SELECT 1 FROM product WHERE name = 'Carrots'"), "it has the catalog") < 3
     await until(lambda: group.read(admitted, group.hat), "it is admitted")
     await until(lambda: same(farm, group), "both hold the same")

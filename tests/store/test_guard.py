@@ -160,6 +160,6 @@ async def test_each_member_of_a_home_has_its_own_key_and_guard(village: Village)
     assert {file.member for file in files} == {hub.hat.member, second.member}
     code = await hub.write(setup.invite, hub.hat, ["producer"], [])
     read = await hub.write(setup.prepare_join, hub.node.home, second, code)
-    await hub.write(setup.join, hub.node.home, second, read)
+    await hub.write(setup.join, second, read)
     assert len(list((village.folder / "state").rglob("*.json"))) == 2
     assert len(await hub.read(list_members)) == 2

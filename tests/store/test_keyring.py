@@ -108,7 +108,7 @@ async def test_a_process_learns_of_box_keys_that_another_process_of_its_home_has
     await farm.write(setup.prepare_join, farm.node.home, farm.hat, code)
     network = Home(await village.open("Farm"), farm.hat, village.clock)
     await carry(hub, network, logs=(0,))
-    await farm.write(setup.join, farm.node.home, farm.hat, read_code(code))
+    await farm.write(setup.join, farm.hat, read_code(code))
     await carry(farm, hub)
     await total_for(hub, farm.hat)
     assert await network.take(await hub.read(runs_of, hub.hat.device, 2)) == [None]
@@ -121,7 +121,7 @@ async def test_a_member_added_by_another_process_can_sign_in_this_one(village: V
     other = Home(await village.open("Hub"), hub.hat, village.clock)
     second, _ = await other.node.write(setup.make_member, hub.node.home, "Garden", ["producer"], always_on=False)
     code = await hub.write(setup.invite, hub.hat, ["producer"], [])
-    await hub.write(setup.join, hub.node.home, second, read_code(code))
+    await hub.write(setup.join, second, read_code(code))
     await total_for(hub, second)
     await total_for(other, second)
     assert len(await hub.rows("SELECT * FROM total")) == 1
