@@ -17,7 +17,9 @@ P2P_OUTPUT = {
     for name in ("bridge", "circle", "frames", "host", "intake", "link", "process", "swarm", "wire")
 }
 # Rooms with input and output; every other room is pure.
-NOT_PURE = {f"foodhub.{name}" for name in ("__main__", "cli", "documents", "node", "p2p", "store", "tui", "words")}
+NOT_PURE = {
+    f"foodhub.{name}" for name in ("__main__", "cli", "documents", "node", "p2p", "saying", "store", "tui", "words")
+}
 
 
 def contract(name: str) -> dict[str, Any]:

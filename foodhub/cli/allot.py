@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from foodhub.catalog.naming import id_bytes
-from foodhub.cli.amounts import count
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
@@ -15,6 +14,7 @@ from foodhub.node.allotments import AllotmentRow, everything_free, list_allotmen
 from foodhub.node.allotments import allot as set_aside
 from foodhub.node.cycles import find_cycle
 from foodhub.node.home import now
+from foodhub.saying import counted
 from foodhub.words import _, ngettext
 
 _PER = {"piece": "piece", "g": "kg", "ml": "l"}
@@ -105,7 +105,7 @@ def draw_allotments(rows: Sequence[AllotmentRow]) -> None:
     titles = (_("product"), _("producer"), _("set aside"), _("promised"), _("ordered"), _("id"))
     lines: list[tuple[Any, ...]] = []
     for row in rows:
-        amounts = [count(amount, _PER[row.unit]) for amount in (row.set_aside, row.promised, row.ordered)]
+        amounts = [counted(amount, _PER[row.unit]) for amount in (row.set_aside, row.promised, row.ordered)]
         lines.append((row.product, row.producer, *amounts, row.product_id[:8]))
     if rows:
         table(titles, lines, right=(2, 3, 4))

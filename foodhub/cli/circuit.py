@@ -10,7 +10,6 @@ import click
 
 from foodhub.catalog.naming import base32_id
 from foodhub.circuit.invite import read_code
-from foodhub.cli.amounts import words
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
@@ -19,6 +18,7 @@ from foodhub.cli.running import Pen, pen, run
 from foodhub.errors import N_, UsageError
 from foodhub.node import live, setup, state
 from foodhub.node.reading import read
+from foodhub.saying import roles
 from foodhub.words import _
 
 KNOWN_SECONDS = 3.0
@@ -166,7 +166,7 @@ def circuit_members(call: Call) -> None:
     def draw() -> None:
         titles = (_("member"), _("roles"), _("joined"), _("id"))
         lines = [
-            (row.name or _("(private)"), words(row.roles), row.joined_at.astimezone().strftime("%Y-%m-%d"), row.id[:8])
+            (row.name or _("(private)"), roles(row.roles), row.joined_at.astimezone().strftime("%Y-%m-%d"), row.id[:8])
             for row in rows
         ]
         if rows:

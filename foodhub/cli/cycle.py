@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from foodhub.cli.allot import draw_allotments
-from foodhub.cli.amounts import full_moment, moment, word
+from foodhub.cli.amounts import full_moment, moment
 from foodhub.cli.asking import choose, confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
@@ -17,6 +17,7 @@ from foodhub.node.cycles import CycleRow, find_cycle, list_cycles, new_cycle
 from foodhub.node.home import now
 from foodhub.node.reading import open_reading, read
 from foodhub.orders.statements import SALES
+from foodhub.saying import PHASES, said
 from foodhub.words import _
 
 _MEANINGS = {
@@ -119,7 +120,16 @@ def cycle_list(call: Call) -> None:
     def draw() -> None:
         titles = (_("cycle"), _("hub"), _("state"), _("opens"), _("closes"), _("zone"), _("sale"), _("id"))
         lines = [
-            (row.name, row.hub, word(row.state), moment(row.opens), moment(row.closes), row.zone, row.sale, row.id[:8])
+            (
+                row.name,
+                row.hub,
+                said(PHASES, row.state),
+                moment(row.opens),
+                moment(row.closes),
+                row.zone,
+                row.sale,
+                row.id[:8],
+            )
             for row in rows
         ]
         if rows:
@@ -157,7 +167,7 @@ def draw_cycle(row: CycleRow) -> None:
         [
             (_("cycle"), row.name),
             (_("hub"), row.hub),
-            (_("state"), word(row.state)),
+            (_("state"), said(PHASES, row.state)),
             (_("opens"), full_moment(row.opens, row.zone)),
             (_("closes"), full_moment(row.closes, row.zone)),
             (_("sale"), f"{row.sale}: {_(_MEANINGS[row.sale])}" if row.sale in _MEANINGS else row.sale),

@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from foodhub.cli.amounts import words
 from foodhub.cli.call import Call
 from foodhub.cli.command import command, option, pass_call
 from foodhub.cli.output import say, show
@@ -15,6 +14,7 @@ from foodhub.node import setup
 from foodhub.node.application import open_node
 from foodhub.node.home import DATABASE
 from foodhub.node.reading import read
+from foodhub.saying import roles as roles_said
 from foodhub.words import _
 
 _IN_A_ROW = 4
@@ -67,7 +67,7 @@ async def _make(call: Call, name: str, roles: tuple[str, ...], always_on: bool) 
 
 
 def _draw(call: Call, found: dict[str, Any], recovery: list[str]) -> None:
-    say(_("{name} ({roles}) is set up in {home}.").format(**found | {"roles": words(found["roles"])}))
+    say(_("{name} ({roles}) is set up in {home}.").format(**found | {"roles": roles_said(found["roles"])}))
     if not (sys.stderr.isatty() or sys.stdout.isatty()):
         call.note(_("The recovery words were not shown, as there is no terminal; with --json they are printed."))
         return

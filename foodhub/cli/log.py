@@ -2,7 +2,7 @@
 
 import time
 
-from foodhub.cli.amounts import moment, word
+from foodhub.cli.amounts import moment
 from foodhub.cli.call import Call
 from foodhub.cli.command import command, pass_call
 from foodhub.cli.output import say, show, table
@@ -25,7 +25,7 @@ def log_show(call: Call) -> None:
         lines = [
             (
                 row.member,
-                word(row.log),
+                row.log,
                 row.entries,
                 row.bytes,
                 moment(row.last.astimezone()),
@@ -65,7 +65,7 @@ def log_verify(call: Call) -> None:
         titles = (_("member"), _("log"), _("entry"), _("fault"), _("author"))
         table(
             titles,
-            [(fault.member, word(fault.log), fault.seq, fault.code, fault.author[:8]) for fault in found.faults],
+            [(fault.member, fault.log, fault.seq, fault.code, fault.author[:8]) for fault in found.faults],
             right=(2,),
         )
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from foodhub.cli.amounts import word, words
 from foodhub.cli.call import Call
 from foodhub.cli.command import command, option, pass_call
 from foodhub.cli.output import facts, plain, show, table
@@ -15,6 +14,7 @@ from foodhub.errors import N_
 from foodhub.node import live, state
 from foodhub.node.hat import hats
 from foodhub.node.reading import read
+from foodhub.saying import PEER_STATES, PROCESS_STATES, roles, said
 from foodhub.words import _, ngettext, say
 
 
@@ -67,9 +67,13 @@ def status(call: Call) -> None:
 
 
 def _draw_status(row: state.StatusRow, process: live.Process | None) -> None:
-    running = _("{state}, process {pid}").format(state=word(row.network), pid=process.pid) if process else _("stopped")
+    running = (
+        _("{state}, process {pid}").format(state=said(PROCESS_STATES, row.network), pid=process.pid)
+        if process
+        else _("stopped")
+    )
     lines = [
-        (_("member"), f"{row.name} ({words(row.roles)})" if row.name else _("none yet")),
+        (_("member"), f"{row.name} ({roles(row.roles)})" if row.name else _("none yet")),
         (_("circuit"), row.circuit or _("none yet")),
         (_("home"), row.home),
         (_("network"), running),
@@ -123,4 +127,4 @@ def _contact(row: live.PeerRow) -> str:
 
 def _state(row: live.PeerRow) -> str:
     # The word for a refused order has to agree with it, and in some languages can't stand for a node.
-    return word("turned_away" if row.state == "refused" else row.state)
+    return said(PEER_STATES, row.state)

@@ -1,6 +1,6 @@
 """`foodhub order list`, `show` and `cancel`: the orders that the members of this home gave or received."""
 
-from foodhub.cli.amounts import count, moment, money, price, word
+from foodhub.cli.amounts import moment
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
@@ -10,6 +10,7 @@ from foodhub.node.hat import Hat, hats
 from foodhub.node.home import now
 from foodhub.node.orders import OrderRow, find_order_of_home, list_orders, orders_of_home
 from foodhub.node.reading import open_reading
+from foodhub.saying import ORDER_STATES, REASONS, counted, money, price, said
 from foodhub.words import _
 
 
@@ -33,7 +34,7 @@ def order_list(call: Call, cycle: str | None) -> None:
         lines = [
             (
                 row.number,
-                word(row.state),
+                said(ORDER_STATES, row.state),
                 customer(row),
                 row.hub,
                 row.cycle,
@@ -69,7 +70,7 @@ def draw_order(row: OrderRow) -> None:
     received = moment(row.received_at) if row.received_at else _("not yet")
     facts(
         [
-            (_("order"), f"{row.number}  {word(row.state)}"),
+            (_("order"), f"{row.number}  {said(ORDER_STATES, row.state)}"),
             (_("customer"), customer(row)),
             (_("hub"), f"{row.hub}, {row.cycle}"),
             (_("sent"), moment(row.sent_at)),
@@ -80,11 +81,11 @@ def draw_order(row: OrderRow) -> None:
     lines = [
         (
             line.product,
-            count(line.ordered, line.price_per),
-            "-" if line.confirmed is None else count(line.confirmed, line.price_per),
+            counted(line.ordered, line.price_per),
+            "-" if line.confirmed is None else counted(line.confirmed, line.price_per),
             price(line.price, row.currency, line.price_per),
             money(line.total, row.currency),
-            word(line.reason),
+            said(REASONS, line.reason),
         )
         for line in row.lines
     ]

@@ -10,7 +10,6 @@ import click
 from foodhub.catalog.naming import base32_id, id_bytes
 from foodhub.catalog.statements import Product
 from foodhub.cli.allot import split_pairs
-from foodhub.cli.amounts import count, money, price
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
@@ -28,6 +27,7 @@ from foodhub.node.home import now
 from foodhub.node.network import network
 from foodhub.node.orders import OrderRow, list_orders, place_order, read_lines
 from foodhub.node.products import ProductRow
+from foodhub.saying import counted, money, price
 from foodhub.words import _
 
 Lines = Sequence[tuple[ProductRow, Product, int]]
@@ -177,7 +177,7 @@ def _question(cycle: CycleRow, lines: Lines) -> str:
         cost = line_amount(terms.price, terms.price_per, amount)
         total, currency = total + cost, terms.currency
         each = price(terms.price, terms.currency, terms.price_per)
-        shown.append(f"  {count(amount, terms.price_per)} × {label(row)}  ({each})  {money(cost, currency)}")
+        shown.append(f"  {counted(amount, terms.price_per)} × {label(row)}  ({each})  {money(cost, currency)}")
     text = _('Order from {hub} in "{cycle}", {total} in all:').format(
         hub=cycle.hub, cycle=cycle.name, total=money(total, currency)
     )

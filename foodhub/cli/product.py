@@ -1,7 +1,7 @@
 """`foodhub product list` and `show`: the catalog of the circuit, as anybody in it may read it."""
 
 from foodhub.catalog.naming import id_bytes
-from foodhub.cli.amounts import content, count, price
+from foodhub.cli.amounts import content
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import facts, show, table
@@ -9,6 +9,7 @@ from foodhub.errors import N_
 from foodhub.node import state
 from foodhub.node.products import ProductRow, find_product, list_products
 from foodhub.node.reading import open_reading, read
+from foodhub.saying import counted, price
 from foodhub.words import _
 
 
@@ -65,7 +66,7 @@ def label(row: ProductRow) -> str:
 
 def on_hand(row: ProductRow) -> str:
     """Return how much there is of a product, for people."""
-    return _("on demand") if row.on_hand is None else count(row.on_hand, row.price_per)
+    return _("on demand") if row.on_hand is None else counted(row.on_hand, row.price_per)
 
 
 @command("product show", examples=["foodhub product show VO-LAI-1", 'foodhub product show "Lait ribot"'])
@@ -84,7 +85,7 @@ def draw_product(row: ProductRow) -> None:
         (_("producer"), row.producer),
         (_("price"), price(row.price, row.currency, row.price_per)),
         (_("content"), content(row.unit_value, row.unit, row.price_per, row.unit_name)),
-        (_("step"), count(row.step, row.price_per)),
+        (_("step"), counted(row.step, row.price_per)),
         (_("on hand"), on_hand(row)),
         (_("category"), row.category),
         (_("description"), row.description.replace("\n", " ")),

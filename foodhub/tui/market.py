@@ -14,9 +14,10 @@ from textual.widgets import Input, Static
 from foodhub.catalog.naming import fold
 from foodhub.errors import N_
 from foodhub.node.products import ProductRow
+from foodhub.saying import price
 from foodhub.tui.columns import Column
 from foodhub.tui.table import RowTable
-from foodhub.tui.wording import on_hand, packing, price
+from foodhub.tui.wording import on_hand, packing
 from foodhub.words import _, ngettext
 
 

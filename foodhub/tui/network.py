@@ -16,10 +16,11 @@ from foodhub.errors import N_
 from foodhub.node import live
 from foodhub.node.live import PeerRow
 from foodhub.node.state import LogRow, StatusRow
+from foodhub.saying import PEER_STATES, said
 from foodhub.tui.columns import Column, printable
 from foodhub.tui.dialog import labelled
 from foodhub.tui.table import RowTable
-from foodhub.tui.wording import LOGS, PEER_STATES, REFUSALS, ago, entries, said, size, when
+from foodhub.tui.wording import LOGS, REFUSALS, ago, entries, size, when
 from foodhub.words import _, ngettext
 
 Running = Literal["starting", "running", "offline"]

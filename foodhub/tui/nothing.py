@@ -3,8 +3,9 @@
 from foodhub.errors import N_, FoodhubError, RefusedError
 from foodhub.node.hat import Hat
 from foodhub.node.state import StatusRow, read_only_error
+from foodhub.saying import said
 from foodhub.tui.network import Live
-from foodhub.tui.wording import REFUSALS, said
+from foodhub.tui.wording import REFUSALS
 from foodhub.words import _
 
 

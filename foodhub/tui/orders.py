@@ -12,20 +12,11 @@ from textual.widgets import Static
 
 from foodhub.errors import N_
 from foodhub.node.orders import LineRow, OrderRow
+from foodhub.saying import ORDER_STATES, REASONS, counted, money, price, said
 from foodhub.tui.columns import Column
 from foodhub.tui.dialog import Dialog, labelled
 from foodhub.tui.table import RowTable
-from foodhub.tui.wording import (
-    ORDER_SENTENCES,
-    ORDER_STATES,
-    REASONS,
-    full_time,
-    money,
-    ordered,
-    price,
-    said,
-    when,
-)
+from foodhub.tui.wording import ORDER_SENTENCES, full_time, when
 from foodhub.words import _, ngettext
 
 
@@ -102,7 +93,7 @@ class Orders(Vertical):
 
 LINE_COLUMNS: tuple[Column[tuple[OrderRow, LineRow]], ...] = (
     Column(N_("Product"), lambda pair: pair[1].product, 18, 40, 1),
-    Column(N_("Ordered"), lambda pair: ordered(pair[1].ordered, pair[1].price_per), 8, 10, 2, right=True),
+    Column(N_("Ordered"), lambda pair: counted(pair[1].ordered, pair[1].price_per), 8, 10, 2, right=True),
     Column(N_("Confirmed"), lambda pair: _confirmed(pair[1]), 9, 10, 3, right=True),
     Column(N_("Price"), lambda pair: price(pair[1].price, pair[0].currency, pair[1].price_per), 10, 12, 6, right=True),
     Column(N_("Total"), lambda pair: money(pair[1].total, pair[0].currency), 9, 11, 5, right=True),
@@ -111,7 +102,7 @@ LINE_COLUMNS: tuple[Column[tuple[OrderRow, LineRow]], ...] = (
 
 
 def _confirmed(line: LineRow) -> str:
-    return _("not yet") if line.confirmed is None else ordered(line.confirmed, line.price_per)
+    return _("not yet") if line.confirmed is None else counted(line.confirmed, line.price_per)
 
 
 class OrderDialog(Dialog):

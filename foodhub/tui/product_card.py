@@ -1,9 +1,10 @@
 """All about one product, and how it is ordered: what a narrow terminal leaves out of the list stands here."""
 
 from foodhub.node.products import ProductRow
+from foodhub.saying import counted, price
 from foodhub.tui.dialog import Card
 from foodhub.tui.market import product_name
-from foodhub.tui.wording import on_hand, ordered, packing, price
+from foodhub.tui.wording import on_hand, packing
 from foodhub.words import _
 
 
@@ -16,7 +17,7 @@ def product_card(row: ProductRow) -> Card:
             (_("Packing"), packing(row)),
             (_("Price"), price(row.price, row.currency, row.price_per)),
             (_("On hand"), on_hand(row.on_hand, row.price_per)),
-            (_("Ordered by"), "" if row.step == 1 else ordered(row.step, row.price_per)),
+            (_("Ordered by"), "" if row.step == 1 else counted(row.step, row.price_per)),
             (_("Category"), row.category),
             (_("Code"), row.sku),
             (_("Id"), row.id),
@@ -28,4 +29,4 @@ def product_card(row: ProductRow) -> Card:
 
 def _example(row: ProductRow) -> str:
     """Return the product and its least quantity as the command line takes them."""
-    return f"{row.id[:8]}={ordered(row.step, row.price_per).replace(' ', '')}"
+    return f"{row.id[:8]}={counted(row.step, row.price_per).replace(' ', '')}"

@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from foodhub import words
-from foodhub.cli.amounts import content, count, full_moment, money, price
+from foodhub.cli.amounts import content, full_moment
 from foodhub.cli.output import cell, cut, pad, plain, table, width
 from foodhub.node.cycles import CycleRow
+from foodhub.saying import counted, money, price
 
 OPENS = datetime(2026, 11, 26, 20, 0, tzinfo=ZoneInfo("Europe/Paris"))
 CYCLE = CycleRow("abc", "Week", "Hub", "def", "open", OPENS, OPENS, "Europe/Paris", "resale", (b"a", b"b"), b"c")
@@ -55,13 +56,13 @@ def test_a_table_off_a_terminal_is_never_cut(capsys: pytest.CaptureFixture[str])
 def test_amounts_are_written_as_the_language_writes_them() -> None:
     assert price(245, "EUR", "kg") == "2.45 €/kg"
     assert money(1200, "JPY") == "1200 JPY"
-    assert count(12500, "kg") == "12.5 kg"
+    assert counted(12500, "kg") == "12.5 kg"
     assert content(250, "g", "piece", "bag") == "250 g bag"
     assert content(1, "piece", "piece", "bunch") == "bunch"
     words.use("fr")
     try:
         assert price(245, "EUR", "piece") == "2,45 €"
-        assert count(12500, "kg") == "12,5 kg"
+        assert counted(12500, "kg") == "12,5 kg"
         assert full_moment(OPENS, "Europe/Paris") == "jeudi 2026-11-26 20:00 (Europe/Paris)"
     finally:
         words.use("en")

