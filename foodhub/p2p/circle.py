@@ -202,7 +202,8 @@ class Circle:
             await self._learn_identity()
 
     async def _announce(self, author: bytes, number: int, before: int, seq: int) -> None:
-        if not self.links:
+        lacking = [link for link in self.links.values() if link.session.peer_has.get((author, number), 0) < seq]
+        if not lacking:
             return
         found = await self._node.read(read_run, author, number, before, ANNOUNCE_BYTES)
         complete = found is not None and found[0].first + len(found[0].lines) - 1 == seq
@@ -210,7 +211,7 @@ class Circle:
             found = await self._node.read(read_run, author, number, seq - 1)
         if found is not None:
             run, payloads = found
-            for link in list(self.links.values()):
+            for link in lacking:
                 link.announce(run, payloads if complete else [])
 
     async def _learn_identity(self) -> None:

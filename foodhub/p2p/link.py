@@ -34,6 +34,8 @@ from foodhub.p2p.session import Session, State
 from foodhub.store.outgoing import frontier, read_run
 
 log = logging.getLogger(__name__)
+SHOW_EVERY = 100
+"""Milliseconds between two looks at a sync that is under way."""
 PROOF_SECONDS = 15.0
 """So long the two sides have to find out who the other is."""
 MOST_WAITING = 16 * 1024 * 1024
@@ -76,6 +78,7 @@ class Link:
         self._tasks: set[asyncio.Task[None]] = set()
         self._devices: tuple[bytes, ...] = ()
         self._named = False
+        self._shown = 0
 
     @property
     def settled(self) -> bool:
@@ -147,7 +150,8 @@ class Link:
                     self._spawn(self._check_standing(command))
                 case _:
                     self._take_note(command)
-        if self.session.ahead != self.seen.ahead:
+        if self.session.ahead != self.seen.ahead and (self.session.ahead == 0 or now() - self._shown > SHOW_EVERY):
+            self._shown = now()
             self._show(ahead=self.session.ahead)
 
     def _take_note(self, command: Held | Progress | Settled | Faulty | End) -> None:
@@ -155,13 +159,19 @@ class Link:
             case Held(logs):
                 self._spawn(self._note_held(list(logs)))
             case Progress(done, total):
-                self._show(behind=max(total - done, 0), state="syncing" if done < total else self.seen.state)
+                self._show_progress(max(total - done, 0))
             case Settled():
                 self._show(state="connected", behind=0)
             case Faulty(code):
                 self._spawn(self._count(code))
             case End(code, theirs):
                 self._end(code, theirs=theirs)
+
+    def _show_progress(self, behind: int) -> None:
+        """Show how much is still to come, ten times a second at most: people can't read faster."""
+        if behind == 0 or now() - self._shown > SHOW_EVERY:
+            self._shown = now()
+            self._show(behind=behind, ahead=self.session.ahead, state="syncing" if behind else self.seen.state)
 
     def _post(self, frame: bytes) -> None:
         self._outbox.put_nowait(frame)
