@@ -47,7 +47,7 @@ class LineRow(msgspec.Struct, frozen=True):
 
 
 class OrderRow(msgspec.Struct, frozen=True):
-    """An order as it is shown; `total` counts what is confirmed where that is known, else what was ordered."""
+    """An order as it is shown; `total` counts what is confirmed, else what was ordered, and is 0 once cancelled."""
 
     id: str
     number: str
@@ -155,6 +155,9 @@ def _order_row(
     standing = [p for p in placements if not p.gone] or placements
     lines = _merge([row for placement in standing for row in _line_rows(placement)])
     state = order_state([p.state for p in placements])
+    if state == "cancelled":
+        # It still says what it was, and owes nothing.
+        lines = [msgspec.structs.replace(line, total=0) for line in lines]
     answered = [p.answered_at for p in placements if p.answered_at is not None]
     identity = base32_id(first.local)
     return OrderRow(

@@ -178,6 +178,18 @@ async def test_placements_of_one_buyer_add_up_to_one_order_and_cancel_together(v
     assert (await line(hub))[0] == "cancelled"
 
 
+async def test_a_cancelled_order_says_what_it_was_and_owes_nothing(village: Village) -> None:
+    hub, _, (group,), _ = await market(village, "Group")
+    await group.order(("Carrots", "2"))
+    await village.gossip()
+    assert (await group.orders())[0].total > 0
+    await cancel(group)
+    await village.gossip()
+    for home in (group, hub):
+        (order,) = await home.orders()
+        assert (order.lines[0].ordered, order.lines[0].total, order.total) == (2, 0, 0)
+
+
 async def test_the_same_reference_is_the_same_placement(village: Village) -> None:
     _, _, (group,), _ = await market(village, "Group")
     one = await group.order(("Carrots", "2"), ref="week 39")

@@ -79,7 +79,9 @@ async def test_a_home_that_was_only_moved_still_signs(village: Village) -> None:
     hub = await village.home("Hub", "hub")
     await hub.node.store.close()
     hub.node.home.rename(village.folder / "moved")
-    await say(await reopened(village, hub, "moved"), 2)
+    moved = await reopened(village, hub, "moved")
+    await say(moved, 2)
+    assert await moved.read(lambda db: db.execute("SELECT 1 FROM meta WHERE key = 'read_only'").fetchone()) is None
 
 
 async def test_a_home_on_another_machine_does_not_sign(village: Village) -> None:
