@@ -12,7 +12,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup prerequisites demo test check bench format messages pot constraints clean
+.PHONY: help setup prerequisites demo test soak check bench format messages pot constraints clean
 
 # Runs one check: its name, and its output only when it fails. `make check` runs them all before it fails.
 define checking
@@ -29,6 +29,15 @@ demo: $(STAMP) ## a farm, a buying group and a hub on this machine, end to end
 
 test: $(STAMP) ## run the tests; ARGS="-k name" goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
+
+# atheris has no wheel for every machine: without it the fuzzers are led by chance alone, and say so.
+soak: $(STAMP) ## test for long: every crash, many storms, then fuzz each decoder for SECONDS=60; ONLY="run fold" some
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--only-binary atheris --editable '.[soak]' --constraint constraints.txt 2>/dev/null || true
+	@failed=0; \
+	$(BIN)/python -m pytest -m soak $(ARGS) || failed=1; \
+	$(BIN)/python -m tests.fuzz.soak $(or $(SECONDS),60) $(ONLY) || failed=1; \
+	exit $$failed
 
 check: $(STAMP) ## format, lint, types, layers, translations
 	@failed=0; \
@@ -70,7 +79,7 @@ translated: pot
 
 constraints: ## renew constraints.txt with the newest versions that fit
 	@$(PYTHON) -m venv --clear build/fresh
-	@build/fresh/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@build/fresh/bin/pip install --quiet --disable-pip-version-check --editable '.[dev,soak]'
 	@sed -n '/^#/p' constraints.txt > build/constraints.txt
 	@build/fresh/bin/pip freeze --exclude-editable --disable-pip-version-check >> build/constraints.txt
 	@mv build/constraints.txt constraints.txt && rm -r build/fresh

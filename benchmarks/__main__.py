@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import disk, ingest, live, protocol, start, sync
+from benchmarks import back, disk, ingest, live, protocol, seals, start, sync
 from benchmarks.figure import Figure, Measurement
 
 REPORT = Path("build/bench.json")
@@ -24,6 +24,8 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *sync.MEASUREMENTS,
     *protocol.MEASUREMENTS,
     *disk.MEASUREMENTS,
+    *seals.MEASUREMENTS,
+    *back.MEASUREMENTS,
 )
 
 

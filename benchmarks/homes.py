@@ -223,9 +223,12 @@ def _product(local: bytes, version: int, number: int, description: str) -> Produ
     )
 
 
-async def fill(node: Node, hat: Hat, entries: int, producers: int = 1) -> None:
-    """Bring the logs of some paper producers into a home: `entries` in all, each about a product of its own."""
+async def fill(node: Node, hat: Hat, entries: int, producers: int = 1, products: int = 0) -> None:
+    """Bring the logs of some paper producers into a home: `entries` in all, each about a product of its own.
+
+    With `products` each producer states so many, again and again.
+    """
     share = entries // producers
     for producer in await add_producers(node, hat, producers):
-        for batch in arrivals(producer.circuit, catalog(producer, payloads(share, share))):
+        for batch in arrivals(producer.circuit, catalog(producer, payloads(share, products or share))):
             await take(node, batch)

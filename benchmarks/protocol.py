@@ -13,7 +13,7 @@ from foodhub.log.frontier import Item
 from foodhub.log.header import Kind, Log
 from foodhub.log.keys import SigningKey
 from foodhub.log.run import Run, write_run
-from foodhub.p2p.commands import CheckStanding, Command, Commit, LoadFrontier, LoadRun, Send, Settled
+from foodhub.p2p.commands import CheckStanding, Command, Commit, LoadFrontier, LoadRun, LoadWanted, Send, Settled
 from foodhub.p2p.proof import Party
 from foodhub.p2p.session import Session
 
@@ -56,6 +56,8 @@ class Side:
                 case Commit(run, _, size):
                     self.items[run.author, run.log] = Item(run.author, run.log, run.last, run.ids[-1])
                     waiting += self.session.committed(run, size, None)
+                case LoadWanted():
+                    waiting += self.session.wanted(())
                 case Settled():
                     self.settled += 1
         return frames

@@ -117,6 +117,25 @@ async def _resident(folder: Path, entries: int) -> list[Figure]:
     return [Figure("node_rss_100k", most, "MB", below(130), detail="the larger of two that are connected and equal")]
 
 
+async def _million(folder: Path, entries: int, logs: int, products: int) -> list[Figure]:
+    async with (
+        founded(folder / "hub") as (full, inviter),
+        joined(folder / "farm", full, inviter, "Farm", "producer") as (empty, hat),
+    ):
+        await fill(full, inviter, entries, logs, products)
+        async with network(full.home), network(empty.home):
+            seconds = await _transfer(full, empty, hat)
+            most = resident(empty.home, "VmHWM")
+        assert await empty.read(_products) == logs * products
+    detail = f"the most that the receiver had; {entries / seconds:,.0f} entries per s, {logs * products:,} products"
+    return [Figure("sync_1m_rss", most, "MB", below(200), detail=detail)]
+
+
+def million(folder: Path, entries: int = 1_000_000, logs: int = 200, products: int = 100) -> list[Figure]:
+    """Measure the memory of catching up with very many entries."""
+    return asyncio.run(_million(folder, entries, logs, products))
+
+
 def one_log(folder: Path, entries: int = ENTRIES) -> list[Figure]:
     """Measure catching up with one long log."""
     return asyncio.run(_sync(folder, entries, 1))
@@ -142,4 +161,5 @@ MEASUREMENTS = (
     Measurement(("sync_one_log", "sync_stream_alone", "sync_rss"), one_log),
     Measurement(("sync_200_logs",), many_logs),
     Measurement(("append_p95_busy",), busy),
+    Measurement(("sync_1m_rss",), million),
 )

@@ -63,6 +63,88 @@ PROCESS_STATES: Final = {
 }
 
 
+LOGS: Final = {"circuit": N_("members"), "catalog": N_("catalog"), "trade": N_("orders")}
+STATEMENTS: Final = {
+    "found": N_("founding"),
+    "join": N_("joining"),
+    "epoch": N_("new key"),
+    "invite": N_("invite"),
+    "uninvite": N_("invite taken back"),
+    "admit": N_("admission"),
+    "grant": N_("role given"),
+    "revoke": N_("role taken"),
+    "remove": N_("removal"),
+    "ticket": N_("code for a device"),
+    "enrol": N_("enrolment of a device"),
+    "certify": N_("device taken in"),
+    "share": N_("keys handed on"),
+    "retire": N_("device retired"),
+    "recover": N_("recovery"),
+    "keeper": N_("right handed over"),
+    "erase": N_("erasure"),
+    "profile": N_("name"),
+    "product": N_("product"),
+    "stock": N_("stock count"),
+    "cycle": N_("order cycle"),
+    "allot": N_("set aside"),
+    "order": N_("order"),
+    "receipt": N_("receipt"),
+    "answer": N_("answer to an order"),
+    "total": N_("total for a producer"),
+    "erase_request": N_("request to erase"),
+    "erase_answer": N_("answer to a request to erase"),
+}
+AGAIN: Final = {
+    "again": N_("is said again"),
+    "superseded": N_("what counts is newer"),
+    "same": N_("what counts says the same"),
+    "closed": N_("its cycle is closed"),
+    "other_device": N_("another device keeps this right"),
+    "spent": N_("spends a right: never said twice"),
+}
+LIMITS: Final = {
+    "forked": N_("forked at {seq}"),
+    "removed": N_("removed, cut at {seq}"),
+    "retired": N_("retired, cut at {seq}"),
+}
+
+
+def limited(why: str, limit: int, by: str = "") -> str:
+    """Say what set the limit of a log (its first entry that does not count), and by whom; nothing for none."""
+    if why == "removed" and by:
+        return _("removed by {name}, cut at {seq}").format(name=by, seq=limit)
+    return _(LIMITS[why]).format(seq=limit) if why in LIMITS else ""
+
+
+def statements(said_there: Iterable[tuple[str, str]], most: int = 3) -> str:
+    """Say in one line what an entry says, from (kind, name) of each statement: "product: Carrots, Leeks, …"."""
+    names: dict[str, list[str]] = {}
+    for kind, name in said_there:
+        names.setdefault(kind, []).append(name)
+    parts = []
+    for kind, about in names.items():
+        known = [name for name in about if name]
+        shown = [*known[:most], "…"] if len(known) > most else known
+        parts.append(": ".join(filter(None, (said(STATEMENTS, kind), ", ".join(shown)))))
+    return "; ".join(parts)
+
+
+def ago(timestamp: int, now: int) -> str:
+    """Say how long ago something was; both in ms, 0 for never."""
+    if timestamp <= 0:
+        return _("never")
+    seconds = max(now - timestamp, 0) // 1000
+    if seconds < 2:
+        return _("now")
+    if seconds < 90:
+        return _("{n} s ago").format(n=seconds)
+    if seconds < 90 * 60:
+        return _("{n} min ago").format(n=seconds // 60)
+    if seconds < 48 * 3600:
+        return _("{n} h ago").format(n=seconds // 3600)
+    return _("{n} days ago").format(n=seconds // 86400)
+
+
 def said(table: dict[str, str], code: str) -> str:
     """Say a code of one of the tables above; one that is not in it as it is."""
     return _(table[code]) if code in table else code.replace("_", " ")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import ingest, protocol
+from benchmarks import back, ingest, protocol
 from benchmarks.__main__ import MEASUREMENTS, report, show
 from benchmarks.figure import Figure, below, percentile
 
@@ -13,6 +13,7 @@ PROMISED = {
     *("import_10k_visible", "publish_visible_p50", "publish_visible_p95", "cli_to_screen_p95"),
     *("ingest_one_log", "ingest_each_signature", "ingest_limit"),
     *("start_help", "start_status", "tui_first_paint_10k", "node_rss_100k"),
+    "back_after_6_months_bytes",
 }
 
 
@@ -37,6 +38,13 @@ def test_the_talk_of_equal_and_of_differing_nodes_is_counted(tmp_path: Path) -> 
     size, trips = protocol.differing(tmp_path, logs=400, changed=4)
     assert size.value > 400
     assert trips.value >= 2
+
+
+def test_a_laptop_that_slept_begins_at_the_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    (figure,) = back.back(tmp_path, back.Sizes(producers=2, weeks=6, products=8))
+    assert (figure.name, figure.unit) == ("back_after_6_months_bytes", "bytes")
+    assert 2 * 8 * 50 < figure.value < 2 * 300 * 100
 
 
 def test_a_report_keeps_what_other_runs_have_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from foodhub.log.encoding import Count, LocalId, Seq, encode
+from foodhub.log.encoding import Count, LocalId, Moment, Seq, encode
 from foodhub.money import PricePer
 from foodhub.quantity import Unit
 
@@ -62,6 +62,17 @@ class Stock(Struct, frozen=True, array_like=True, tag="stock"):
     version: Seq
     mode: StockMode
     on_hand: Count
+
+
+class Part(Struct, frozen=True, array_like=True, tag="part"):
+    """The first statement of a part of a checkpoint: which of how many, and when what follows was first stated (ms).
+
+    Parts are consecutive entries of the kinds 2, the last of kind 3. `stamps` has a time for each statement behind it.
+    """
+
+    number: Seq
+    of: Seq
+    stamps: list[Moment]
 
 
 def product_id(sku: str, producer: bytes, name: str, variant: str, unit: Unit, unit_value: int) -> bytes:

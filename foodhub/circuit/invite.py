@@ -5,6 +5,7 @@ word, with a checksum, so that a slip of the hand is noticed and named.
 """
 
 from base64 import b32decode, b32encode
+from typing import TypeVar
 
 import msgspec
 
@@ -15,6 +16,7 @@ from foodhub.log.keys import SigningKey, digest
 
 PREFIX = "foodhub1"
 _CHECK_BYTES = 4
+T = TypeVar("T")
 
 
 class InviteCode(msgspec.Struct, frozen=True, array_like=True):
@@ -40,8 +42,7 @@ _decoder = msgspec.msgpack.Decoder(InviteCode)
 
 def write_code(code: InviteCode) -> str:
     """Return the invite as one word."""
-    data = encode(code)
-    return PREFIX + b32encode(data + digest(data, b"foodhub-code", _CHECK_BYTES)).decode().rstrip("=").lower()
+    return write_word(PREFIX, encode(code))
 
 
 def read_code(text: str) -> InviteCode:
@@ -50,24 +51,34 @@ def read_code(text: str) -> InviteCode:
     Raises:
         RefusedError: `invite_unreadable` when it is not whole.
     """
+    found = read_word(PREFIX, text, _decoder)
+    if found is None:
+        raise RefusedError(
+            "invite_unreadable",
+            N_("This is not a whole invite."),
+            N_("Copy the invite again, from its first to its last letter; it begins with {prefix}."),
+            prefix=PREFIX,
+        )
+    return found
+
+
+def write_word(prefix: str, data: bytes) -> str:
+    """Return bytes as one word that people can pass on: a prefix, then base32 with a checksum at its end."""
+    return prefix + b32encode(data + digest(data, b"foodhub-code", _CHECK_BYTES)).decode().rstrip("=").lower()
+
+
+def read_word(prefix: str, text: str, decoder: "msgspec.msgpack.Decoder[T]") -> T | None:
+    """Read what `write_word` wrote, whatever the white space and capitals in it; None when it is not whole."""
     word = "".join(text.split()).lower()
-    unreadable = RefusedError(
-        "invite_unreadable",
-        N_("This is not a whole invite."),
-        N_("Copy the invite again, from its first to its last letter; it begins with {prefix}."),
-        prefix=PREFIX,
-    )
-    if not word.startswith(PREFIX):
-        raise unreadable
-    body = word[len(PREFIX) :].upper()
+    body = word[len(prefix) :].upper()
     try:
         data = b32decode(body + "=" * (-len(body) % 8))
     except ValueError:
-        raise unreadable from None
+        return None
     data, check = data[:-_CHECK_BYTES], data[-_CHECK_BYTES:]
-    if digest(data, b"foodhub-code", _CHECK_BYTES) != check:
-        raise unreadable
+    if not word.startswith(prefix) or digest(data, b"foodhub-code", _CHECK_BYTES) != check:
+        return None
     try:
-        return decode(_decoder, data)
+        return decode(decoder, data)
     except PeerFault:
-        raise unreadable from None
+        return None

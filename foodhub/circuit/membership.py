@@ -2,78 +2,64 @@
 
 A pure function of the entries that are held: the order in which they arrived, and any clock, make no difference. A
 steward's rank is (length of the chain of grants from the founding document, id of the grant); a higher rank is taken
-first, and an act touches only what ranks lower, so the pass ends and two nodes with the same entries agree.
+first, and an act touches only what ranks lower, so the pass ends and two nodes with the same entries agree. What
+stands above a limit changes nothing here, so it makes no difference either whether a caller hands it in. A fork's
+limit is the caller's to apply.
 """
 
 import heapq
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
 
+from foodhub.circuit.devices import Household, NamedCuts, named_cuts
+from foodhub.circuit.proofs import enrolment_holds, founding_holds, join_holds, recovery_holds
+from foodhub.circuit.record import (
+    Act,
+    DeviceState,
+    Limit,
+    Member,
+    Membership,
+    OpenInvite,
+    OpenTicket,
+    Standing,
+    Vouched,
+    standing_of,
+)
 from foodhub.circuit.statements import (
-    FORMAT,
+    ROLES,
     Admit,
-    CircuitStatement,
-    Device,
-    Epoch,
     Found,
     Grant,
     Inception,
     Invite,
     Join,
+    Recover,
+    Remove,
+    Revoke,
     Role,
     Uninvite,
     charter_hash,
-    proof_of_join,
 )
-from foodhub.log.keys import is_box_key, verify
+from foodhub.log.encoding import MAX_SEQ
 
-_proof_holds = lru_cache(8192)(verify)
-"""Every pass asks for every join again, and a signature costs more than all else that a pass does."""
+_ALL_ROLES: tuple[Role, ...] = (*ROLES, "steward")
 
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """One counted statement of a log 0: the entry it stands in and what it says."""
-
-    seq: int
-    entry: bytes
-    timestamp: int
-    statement: CircuitStatement
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A member as the pass found it; `invited_by` is empty for the founder."""
-
-    id: bytes
-    roles: frozenset[Role]
-    inception: Inception
-    devices: tuple[Device, ...]
-    epochs: tuple[Epoch, ...]
-    invited_by: bytes
-    joined_at: int
-    admitted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class OpenInvite:
-    """An invite as the pass found it; `used_by` is the member that came in on it."""
-
-    public: bytes
-    issuer: bytes
-    roles: tuple[Role, ...]
-    expires: int
-    revoked: bool = False
-    used_by: bytes = b""
-
-
-@dataclass(slots=True)
-class Membership:
-    """The result: all members by id, all invites by public key."""
-
-    members: dict[bytes, Member] = field(default_factory=dict)
-    invites: dict[bytes, OpenInvite] = field(default_factory=dict)
+__all__ = [
+    "Act",
+    "DeviceState",
+    "Limit",
+    "Member",
+    "Membership",
+    "OpenInvite",
+    "OpenTicket",
+    "Standing",
+    "enrolment_holds",
+    "founding_holds",
+    "join_holds",
+    "membership",
+    "recovery_holds",
+    "standing_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,45 +68,58 @@ class _Candidate:
 
     author: bytes
     first: Act
+    id: bytes
     inception: Inception
+    roles: frozenset[Role]
 
 
-def membership(circuit: bytes, logs: Mapping[bytes, Iterable[Act]]) -> Membership:
-    """Compute the membership of a circuit from its logs 0 (by author, each in order of seq)."""
+def all_vouched(_device: bytes, cut: Limit | None) -> int:
+    """Say that somebody vouches for every entry: what holds where each is signed."""
+    return MAX_SEQ if cut is None else cut.seq
+
+
+def membership(circuit: bytes, logs: Mapping[bytes, Iterable[Act]], vouched: Vouched = all_vouched) -> Membership:
+    """Compute the membership of a circuit from its logs 0 (by author, each in order of seq).
+
+    `vouched` says up to where a log 0 counts under a cut, or without one.
+    """
     acts = {author: list(log) for author, log in logs.items()}
-    return _Pass(circuit, acts).run()
+    return _Pass(circuit, acts, vouched).run()
 
 
 class _Pass:
     """The state of one pass; made, run and thrown away."""
 
-    def __init__(self, circuit: bytes, acts: dict[bytes, list[Act]]) -> None:
+    def __init__(self, circuit: bytes, acts: dict[bytes, list[Act]], vouched: Vouched) -> None:
         self.circuit = circuit
+        self.vouched = vouched
         self.acts = acts
         self.result = Membership()
         self.charter = b""
         self.joins: dict[bytes, list[_Candidate]] = {}
         self.by_member: dict[bytes, _Candidate] = {}
+        self.recoveries: dict[bytes, list[bytes]] = {}
         self.admits: dict[tuple[bytes, bytes], int] = {}
         self.withdrawn: set[bytes] = set()
-        self.granted: dict[bytes, set[Role]] = {}
-        self.taken: set[bytes] = set()
+        self.decided: dict[tuple[bytes, Role], bool] = {}
+        self.removals: dict[bytes, list[NamedCuts]] = {}
+        self.taken: dict[bytes, Household] = {}
 
     def run(self) -> Membership:
         founder = self._find_founder()
         if founder is None:
             return self.result
-        self._gather_joins()
-        self.by_member[founder.inception.id] = founder
-        ranks: list[tuple[int, bytes, bytes]] = [(0, b"", founder.inception.id)]
+        self._gather()
+        self.by_member[founder.id] = founder
+        ranks: list[tuple[int, bytes, bytes]] = [(0, b"", founder.id)]
         while ranks:
             length, _, member = heapq.heappop(ranks)
             if member not in self.taken and member in self.by_member:
-                self.taken.add(member)
-                for grant in self._apply(self.by_member[member]):
-                    heapq.heappush(ranks, (length + 1, grant.entry, grant.statement.member))  # type: ignore[union-attr]
-        self._count(founder, frozenset(founder.first.statement.roles) | {"steward"}, b"", admitted=True)  # type: ignore[union-attr]
+                for steward, grant in self._apply(self.by_member[member]):
+                    heapq.heappush(ranks, (length + 1, grant.entry, steward))
+        self._count(founder, b"", admitted=True)
         self._let_in()
+        self.result.erased.sort()
         return self.result
 
     def _find_founder(self) -> _Candidate | None:
@@ -128,41 +127,74 @@ class _Pass:
             first = log[0].statement if log and log[0].seq == 1 else None
             if isinstance(first, Found) and founding_holds(self.circuit, author, first):
                 self.charter = charter_hash(first.founding.charter)
-                return _Candidate(author, log[0], first.founding.inception)
+                inception = first.founding.inception
+                roles: frozenset[Role] = frozenset({*first.roles, "steward"})
+                return _Candidate(author, log[0], inception.id, inception, roles)
         return None
 
-    def _gather_joins(self) -> None:
-        """Sort the well-formed joins under their invites, the lowest id first."""
+    def _gather(self) -> None:
+        """Sort the well-formed joins under their invites, the lowest id first, and recoveries under their members."""
         for author, log in self.acts.items():
             first = log[0] if log and log[0].seq == 1 else None
-            if first is not None and join_holds(self.circuit, author, self.charter, first.statement):
-                join: Join = first.statement  # type: ignore[assignment]
-                candidate = _Candidate(author, first, join.inception)
-                self.joins.setdefault(join.invite, []).append(candidate)
-                self.by_member[join.inception.id] = candidate
+            said = first.statement if first else None
+            if isinstance(said, Recover):
+                self.recoveries.setdefault(said.member, []).append(author)
+            elif first and isinstance(said, Join) and join_holds(self.circuit, author, self.charter, said):
+                candidate = _Candidate(author, first, said.inception.id, said.inception, frozenset(said.roles))
+                self.joins.setdefault(said.invite, []).append(candidate)
+                self.by_member[candidate.id] = candidate
         for candidates in self.joins.values():
             candidates.sort(key=lambda candidate: candidate.first.entry)
 
-    def _apply(self, steward: _Candidate) -> list[Act]:
-        """Apply what a steward did to what ranks lower; return the grants that make further stewards."""
-        member, grants = steward.inception.id, []
-        for act in self.acts[steward.author]:
+    def _take(self, who: _Candidate) -> Household:
+        """Take a member: its devices, up to the limits that those who were taken before set to its logs."""
+        removals = self.removals.get(who.id, ())
+        household = self.taken[who.id] = Household(self.circuit, who.id, self.acts, removals, self.vouched)
+        recovered = [
+            author
+            for author in self.recoveries.get(who.id, ())
+            if recovery_holds(self.circuit, author, self.acts[author][0].statement, who.inception.recovery_signing)
+        ]
+        household.take(who.inception.device, recovered)
+        return household
+
+    def _apply(self, steward: _Candidate) -> list[tuple[bytes, Act]]:
+        """Apply what a steward did to what ranks lower; return the further stewards, each with its grant."""
+        words: dict[tuple[bytes, Role], Act] = {}
+        for act in self.taken[steward.id].acts() if self._stands(steward) else ():
             match act.statement:
                 case Invite(public, roles, expires):
                     carried = tuple(role for role in roles if role != "steward")
                     revoked = public in self.withdrawn
-                    self.result.invites.setdefault(public, OpenInvite(public, member, carried, expires, revoked))
+                    self.result.invites.setdefault(public, OpenInvite(public, steward.id, carried, expires, revoked))
                 case Uninvite(public):
-                    self._take_back(public, member)
+                    self._take_back(public, steward.id)
                 case Admit(newcomer, join):
                     self.admits.setdefault((newcomer, join), len(self.admits))
                 case Grant(to, role) if to not in self.taken:
-                    self.granted.setdefault(to, set()).add(role)
+                    words[to, role] = act
                     if to in self.by_member:
                         self.admits.setdefault((to, self.by_member[to].first.entry), len(self.admits))
-                    if role == "steward":
-                        grants.append(act)
-        return grants
+                case Revoke(to, role) if to not in self.taken:
+                    words[to, role] = act
+                case Remove(who, cuts) if who not in self.taken:
+                    self.removals.setdefault(who, []).append(named_cuts(cuts))
+        return self._decide(words)
+
+    def _stands(self, who: _Candidate) -> bool:
+        """Say whether somebody vouches for the first entry of a member: nothing cuts its log, or that one is signed."""
+        household = self.taken.get(who.id) or self._take(who)
+        return household.stands(who.author)
+
+    def _decide(self, words: dict[tuple[bytes, Role], Act]) -> list[tuple[bytes, Act]]:
+        """Settle each role that no higher steward spoke about by the last word; return who is made a steward."""
+        made = []
+        for (to, role), act in words.items():
+            if (to, role) not in self.decided:
+                given = self.decided[to, role] = isinstance(act.statement, Grant)
+                if given and role == "steward":
+                    made.append((to, act))
+        return made
 
     def _take_back(self, public: bytes, steward: bytes) -> None:
         """Revoke an invite of the steward itself, or one that somebody of a lower rank may issue."""
@@ -175,55 +207,53 @@ class _Pass:
     def _let_in(self) -> None:
         """For each invite, count the join that the highest rank admitted; if none and not revoked, the lowest id."""
         for public, invite in list(self.result.invites.items()):
-            candidates = [c for c in self.joins.get(public, []) if set(c.first.statement.roles) <= set(invite.roles)]  # type: ignore[union-attr]
-            admitted = sorted((c for c in candidates if self._admission(c) is not None), key=self._admission)  # type: ignore[arg-type]
+            candidates = [
+                who for who in self.joins.get(public, []) if who.roles <= set(invite.roles) and self._stands(who)
+            ]
+            admitted = sorted((who for who in candidates if self._admission(who) is not None), key=self._admission)  # type: ignore[arg-type]
             chosen = admitted[:1] or ([] if invite.revoked else candidates[:1])
             for candidate in chosen:
-                roles: frozenset[Role] = frozenset(candidate.first.statement.roles)  # type: ignore[union-attr]
-                self._count(candidate, roles, invite.issuer, admitted=bool(admitted))
-                self.result.invites[public] = replace(invite, used_by=candidate.inception.id)
+                self._count(candidate, invite.issuer, admitted=bool(admitted))
+                self.result.invites[public] = replace(invite, used_by=candidate.id)
 
     def _admission(self, candidate: _Candidate) -> int | None:
         """Return the place of somebody's admission among all, the highest rank first; None when nobody admitted it."""
-        return self.admits.get((candidate.inception.id, candidate.first.entry))
+        return self.admits.get((candidate.id, candidate.first.entry))
 
-    def _count(self, who: _Candidate, roles: frozenset[Role], invited_by: bytes, *, admitted: bool) -> None:
-        member = who.inception.id
-        epochs = _epochs(self.acts[who.author])
-        everything = roles | self.granted.get(member, set())
-        devices = (who.inception.device,)
-        joined = who.first.timestamp
-        self.result.members[member] = Member(
-            member, frozenset(everything), who.inception, devices, epochs, invited_by, joined, admitted
+    def _count(self, who: _Candidate, invited_by: bytes, *, admitted: bool) -> None:
+        household = self.taken.get(who.id) or self._take(who)
+        devices = household.devices()
+        self.result.members[who.id] = Member(
+            who.id,
+            self._roles(who),
+            who.inception,
+            devices,
+            household.epochs(),
+            invited_by,
+            who.first.timestamp,
+            admitted,
+            who.id in self.removals,
+            household.keepers(devices),
+            household.recoveries,
+            tuple(household.shares),
+            household.spares(),
         )
+        self.result.cuts.update(household.cuts())
+        self.result.erased.extend(household.erased())
+        self._list_tickets(household)
 
+    def _roles(self, who: _Candidate) -> frozenset[Role]:
+        """Return the roles of the join and those given since, without those taken away since."""
+        roles = set(who.roles)
+        for role in _ALL_ROLES:
+            given = self.decided.get((who.id, role))
+            if given is not None:
+                (roles.add if given else roles.discard)(role)
+        if who.id in self.removals:
+            roles.discard("steward")
+        return frozenset(roles)
 
-def _epochs(acts: Iterable[Act]) -> tuple[Epoch, ...]:
-    """Return the box keys that a log states and that others can write to; of one number the first."""
-    found: dict[int, Epoch] = {}
-    for act in acts:
-        if isinstance(act.statement, Epoch) and is_box_key(act.statement.public):
-            found.setdefault(act.statement.number, act.statement)
-    return tuple(found.values())
-
-
-def founding_holds(circuit: bytes, author: bytes, first: object) -> bool:
-    """Say whether `first` is the founding of this circuit by `author`, in a format that this program knows."""
-    return (
-        isinstance(first, Found)
-        and first.founding.format == FORMAT
-        and first.founding.inception.device.signing == author
-        and first.founding.circuit == circuit
-    )
-
-
-def join_holds(circuit: bytes, author: bytes, charter: bytes, first: object) -> bool:
-    """Say whether `first` is a join by `author`, signed by the key of its invite, to the charter with this hash."""
-    return (
-        isinstance(first, Join)
-        and first.inception.device.signing == author
-        and first.charter == charter
-        and _proof_holds(
-            "invite", first.invite, proof_of_join(circuit, first.inception.id, first.roles, first.charter), first.proof
-        )
-    )
+    def _list_tickets(self, household: Household) -> None:
+        """List a member's tickets; of two with one key the older, and never instead of another member's."""
+        for _, ticket in sorted(household.tickets(), key=lambda each: (each[0].timestamp, each[0].entry)):
+            self.result.tickets.setdefault((ticket.public, ticket.member), ticket)

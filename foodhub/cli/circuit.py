@@ -1,4 +1,4 @@
-"""`foodhub circuit`: founding one, inviting, and looking at it. Joining has a room of its own."""
+"""`foodhub circuit`: founding one, inviting, and looking at it. Joining, and what stewards do, have other rooms."""
 
 import time
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ from foodhub.cli.running import Pen, pen, run
 from foodhub.errors import N_, UsageError
 from foodhub.node import live, setup, state
 from foodhub.node.reading import read
+from foodhub.node.standing import require_standing
 from foodhub.saying import roles
 from foodhub.words import _
 
@@ -102,6 +103,7 @@ def circuit_invite(call: Call, roles: tuple[str, ...], days: int) -> None:
 async def _invite(call: Call, roles: list[str], days: int) -> dict[str, Any]:
     process = live.process(call.home)
     async with pen(call) as held:
+        await held.node.read(require_standing, held.hat)
         addresses = process.addresses if process else await held.node.read(setup.remembered_addresses)
         code = await held.sign(setup.invite, roles, addresses, days)
         elsewhere, always_on = (False, False) if call.dry_run else await _reached(held)
@@ -149,13 +151,18 @@ def circuit_uninvite(call: Call, invite: str) -> None:
 
     async def uninvite() -> None:
         async with pen(call) as held:
+            await held.node.read(require_standing, held.hat)
             await held.sign(setup.uninvite, invite)
 
     run(uninvite())
     show(call, {"revoked": not call.dry_run}, lambda: say(_("The invite is taken back.")) if not call.dry_run else None)
 
 
-@command("circuit members", examples=["foodhub circuit members", "foodhub circuit members --json"])
+@command(
+    "circuit members",
+    examples=["foodhub circuit members", "foodhub circuit members --json"],
+    more=N_("Stewards have a rank, 1 is the highest: a steward can remove, and change the roles of, those below."),
+)
 @pass_call
 def circuit_members(call: Call) -> None:
     """List the members."""
@@ -164,13 +171,19 @@ def circuit_members(call: Call) -> None:
         call.note(_("No circuit yet. Found one with: foodhub circuit found NAME"))
 
     def draw() -> None:
-        titles = (_("member"), _("roles"), _("joined"), _("id"))
+        titles = (_("member"), _("roles"), _("rank"), _("joined"), _("id"))
         lines = [
-            (row.name or _("(private)"), roles(row.roles), row.joined_at.astimezone().strftime("%Y-%m-%d"), row.id[:8])
+            (
+                row.name or _("(private)"),
+                _("removed") if row.removed else roles(row.roles),
+                row.rank or "",
+                row.joined_at.astimezone().strftime("%Y-%m-%d"),
+                row.id[:8],
+            )
             for row in rows
         ]
         if rows:
-            table(titles, lines)
+            table(titles, lines, right=(2,))
 
     show(call, rows, draw)
 

@@ -14,6 +14,7 @@ import click
 
 from foodhub.cli.call import Call
 from foodhub.cli.table import Entry, entry
+from foodhub.cli.upgrading import bring_up_to_date
 from foodhub.errors import N_
 from foodhub.words import _
 
@@ -130,7 +131,16 @@ class _Speaking(click.Command):
 
 
 class Command(_Speaking):
-    """A command of the table."""
+    """A command of the table; without `up_to_date` it takes a home as it is, damaged or of an older program."""
+
+    up_to_date = True
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, on a home that is up to date."""
+        call = ctx.find_object(Call)
+        if call is not None and self.up_to_date:
+            bring_up_to_date(call)
+        return super().invoke(ctx)
 
 
 class Group(_Speaking, click.Group):
@@ -186,7 +196,8 @@ def _exists(found: Entry) -> bool:
 def load(path: str, found: Entry) -> click.Command:
     """Return the command or group at a path of the table, such as "product list"."""
     if not found.commands:
-        command: click.Command = getattr(import_module(f"foodhub.cli.{found.module}"), path.replace(" ", "_"))
+        name = path.replace(" ", "_").replace("-", "_")
+        command: click.Command = getattr(import_module(f"foodhub.cli.{found.module}"), name)
         if not any("--lang" in parameter.opts for parameter in command.params):
             command.params += everywhere()
         return command
@@ -196,17 +207,18 @@ def load(path: str, found: Entry) -> click.Command:
 
 
 def command(
-    path: str, *, examples: Sequence[str], more: str = "", signs: bool = False
+    path: str, *, examples: Sequence[str], more: str = "", signs: bool = False, up_to_date: bool = True
 ) -> Callable[[Callable[..., int | None]], Command]:
     """Make a function the command at a path of the table; it may return an exit code.
 
-    `examples` are lines as one types them, `more` is what the summary leaves out, `signs` adds `--yes` and `--dry-run`.
+    `examples` are lines as one types them, `more` is what the summary leaves out, `signs` adds `--yes` and `--dry-run`;
+    without `up_to_date` the home is taken as it is.
     """
 
     def decorate(function: Callable[..., int | None]) -> Command:
         made = click.command(name=path.rpartition(" ")[2], cls=Command)(function)
         made.params += [*(signing() if signs else []), *everywhere()]
-        made.entry, made.more, made.examples = entry(path), more, examples
+        made.entry, made.more, made.examples, made.up_to_date = entry(path), more, examples, up_to_date
         return made
 
     return decorate

@@ -26,6 +26,7 @@ from foodhub.node import allotments, comparison, cycles, live, orders, products,
 from foodhub.node.application import Node, now, open_node
 from foodhub.node.hat import Hat
 from foodhub.node.network import network
+from foodhub.node.recovery import confirm_words
 from foodhub.words import _, ngettext
 
 T = TypeVar("T")
@@ -111,6 +112,7 @@ async def tell(demo: Demo) -> Hat:
 async def found(demo: Demo) -> tuple[Hat, str]:
     """Make the hub and its circuit."""
     hat, words = await demo.hub.write(setup.make_member, demo.hub.home, "Halle commune", ["hub"], always_on=True)
+    await demo.hub.write(confirm_words, hat.member)
     await demo.hub.write(setup.found, hat, "Circuit court du Val d'Orme", CHARTER, "EUR")
     seen = _("circuit “{circuit}”, hub “{hub}”, {count} recovery words")
     return hat, seen.format(circuit="Circuit court du Val d'Orme", hub=hat.name, count=len(words))
@@ -119,6 +121,7 @@ async def found(demo: Demo) -> tuple[Hat, str]:
 async def join(demo: Demo, hub: Hat, node: Node, name: str, role: str) -> Hat:
     """Let a newcomer in: an invite from the hub, its charter signed, its entry admitted."""
     hat, _words = await node.write(setup.make_member, node.home, name, [role], always_on=False)
+    await node.write(confirm_words, hat.member)  # nobody keeps those of a demo
     addresses = live.process(demo.hub.home)
     code = await demo.hub.write(setup.invite, hub, [role], addresses.addresses if addresses else [])
     invite = await node.write(setup.prepare_join, node.home, hat, code)

@@ -3,8 +3,6 @@
 What was prepared is kept when no node answers: running the command again goes on where it stopped.
 """
 
-import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import click
@@ -14,9 +12,10 @@ from foodhub.circuit.invite import InviteCode
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
+from foodhub.cli.door import Door
 from foodhub.cli.output import say, show, text_lines
 from foodhub.cli.running import run
-from foodhub.errors import N_, FoodhubError, NoPeerError, RefusedError
+from foodhub.errors import N_, FoodhubError, NoPeerError
 from foodhub.node import live, setup, state
 from foodhub.node.application import Node, open_node
 from foodhub.node.hat import Hat
@@ -25,11 +24,7 @@ from foodhub.node.network import network
 from foodhub.node.reading import read
 from foodhub.words import _
 
-_LOOK_SECONDS = 0.25
-"""How often the door is looked at: what it says stands in `live.db`, for which no bell rings."""
 _REST_SECONDS = 3.0
-_FINAL = frozenset(setup.REFUSALS) - {setup.INVITE_UNKNOWN}
-"""The refusals that waiting won't lift; that a node does not know an invite, or us, may change any moment."""
 
 
 @command(
@@ -68,10 +63,10 @@ async def _join(call: Call, invite: str, wait: float) -> dict[str, Any]:
         hat = await node.hat(call.as_name)
         code = await _prepare(call, node, hat, invite)
         async with network(call.home):
-            door = _Door(call, node, hat, code, wait)
+            joining = _Joining(call, node, hat, code, wait)
             if code is not None:
-                await door.enter(code)
-            await door.deliver()
+                await joining.enter(code)
+            await joining.deliver()
         circuit = await node.read(state.circuit)
         admitted = bool(await node.read(state.admitted, hat))
     return {
@@ -93,8 +88,8 @@ async def _prepare(call: Call, node: Node, hat: Hat, invite: str) -> InviteCode 
     return code
 
 
-class _Door:
-    """The way in, as it is seen from here: through the database, and what the network process notes of refusals."""
+class _Joining:
+    """The steps of joining, each of which waits for what comes through the door."""
 
     def __init__(self, call: Call, node: Node, hat: Hat, code: InviteCode | None, wait: float) -> None:
         self._call = call
@@ -102,7 +97,7 @@ class _Door:
         self._hat = hat
         self._addresses = code.addresses if code else []
         self._wait = wait
-        self._end = time.monotonic() + wait
+        self._door = Door(call, node, wait, setup.refusal)
 
     async def enter(self, code: InviteCode) -> None:
         """Wait for the founding document and the invite, show the charter, and sign.
@@ -110,9 +105,9 @@ class _Door:
         Raises:
             NoPeerError: nobody answered in time. RefusedError: the door says no. FoodhubError: `declined`.
         """
-        self._knock()
+        self._door.knock(*self._addresses)
         self._call.progress(_("Knocking…"))
-        if not await self._until(lambda: self._invited(code)):
+        if not await self._door.until(lambda: self._invited(code)):
             raise self._no_peer()
         self._call.progress("")
         charter = await self._node.read(setup.charter)
@@ -131,10 +126,10 @@ class _Door:
         Raises:
             NoPeerError: nobody took it in time.
         """
-        self._end = max(self._end, time.monotonic() + min(self._wait, 5.0))
-        self._knock()
+        self._door.extend(min(self._wait, 5.0))
+        self._door.knock(*self._addresses)
         self._call.progress(_("Signed; telling the circuit…"))
-        if not await self._until(self._delivered):
+        if not await self._door.until(self._delivered):
             raise NoPeerError(
                 "not_delivered",
                 N_("{name} has signed, but no other node has it yet."),
@@ -143,14 +138,9 @@ class _Door:
             )
         # A moment more for what else was signed, such as the name of this member, and for the names of the others.
         if (await self._node.read(state.own_reach, self._hat))[1]:
-            self._end = time.monotonic() + _REST_SECONDS
-            await self._until(self._acquainted, asks=False)
+            self._door.rest(_REST_SECONDS)
+            await self._door.until(self._acquainted, asks=False)
         self._call.progress("")
-
-    def _knock(self) -> None:
-        for address in self._addresses:
-            live.ask(self._call.home, "dial", address)
-        live.ask(self._call.home, "sync")
 
     async def _invited(self, code: InviteCode) -> bool:
         return await self._node.read(setup.invite_arrived, code)
@@ -166,29 +156,7 @@ class _Door:
             member.name for member in members if set(member.roles) - {"household", "steward"}
         )
 
-    async def _until(self, done: Callable[[], Awaitable[bool]], *, asks: bool = True) -> bool:
-        """Wait for a condition; return False when time runs out. Who `asks` no more can't be refused.
-
-        Raises:
-            RefusedError: the door refused.
-        """
-        async with self._node.news() as news:
-            while not await done():
-                left = self._end - time.monotonic()
-                if asks:
-                    self._raise_refusal(final=left <= 0)
-                if left <= 0:
-                    return False
-                await news.wait(min(left, _LOOK_SECONDS))
-        return True
-
-    def _raise_refusal(self, *, final: bool) -> None:
-        process = live.process(self._call.home)
-        reason = process.refusal if process else ""
-        if reason in _FINAL or (reason and final):
-            raise setup.refusal(reason)
-
-    def _no_peer(self) -> NoPeerError | RefusedError:
+    def _no_peer(self) -> NoPeerError:
         hint = (
             N_("The invite is kept: run this again when a node of the circuit is on.")
             if self._addresses

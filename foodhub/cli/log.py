@@ -9,6 +9,7 @@ from foodhub.cli.output import say, show, table
 from foodhub.errors import N_, FoodhubError
 from foodhub.node import state
 from foodhub.node.reading import open_reading, read
+from foodhub.saying import limited
 from foodhub.words import _
 
 
@@ -17,25 +18,31 @@ from foodhub.words import _
 def log_show(call: Call) -> None:
     """List the logs."""
     rows = read(call.home, state.list_logs)
+    if any(row.limit for row in rows):
+        call.note(_("Some logs have a limit: from there on they count nowhere. See: foodhub disputed"))
     if not rows:
         call.note(_("Nothing is signed here yet."))
 
     def draw() -> None:
-        titles = (_("member"), _("log"), _("entries"), _("bytes"), _("last"), _("elsewhere"), _("author"))
+        titles = [_("member"), _("log"), _("entries"), _("bytes"), _("last"), _("elsewhere"), _("author")]
         lines = [
-            (
+            [
                 row.member,
                 row.log,
                 row.entries,
                 row.bytes,
-                moment(row.last.astimezone()),
+                moment(row.last.astimezone()) if row.entries else "-",
                 row.elsewhere if row.own else "",
                 row.author[:8],
-            )
+            ]
             for row in rows
         ]
+        if any(row.limit for row in rows):
+            titles += [_("limit"), _("set aside")]
+            for row, line in zip(rows, lines, strict=True):
+                line += [limited(row.why, row.limit), row.aside or ""]
         if rows:
-            table(titles, lines, right=(2, 3, 5))
+            table(titles, lines, right=(2, 3, 5, 8) if len(titles) > 7 else (2, 3, 5))
 
     show(call, rows, draw)
 

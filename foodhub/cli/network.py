@@ -10,8 +10,9 @@ import click
 from foodhub.cli.call import Call
 from foodhub.cli.command import command, option, pass_call
 from foodhub.cli.output import facts, plain, show, table
-from foodhub.errors import N_
+from foodhub.errors import N_, FoodhubError
 from foodhub.node import live, state
+from foodhub.node.alerts import Alert, turned_away
 from foodhub.node.hat import hats
 from foodhub.node.reading import read
 from foodhub.saying import PEER_STATES, PROCESS_STATES, roles, said
@@ -58,12 +59,23 @@ def node_run(call: Call, listen: tuple[str, ...], bootstrap: Path | None, log: P
 def status(call: Call) -> None:
     """Show the state of the home."""
     process = live.process(call.home)
-    connected = sum(peer.state == "connected" for peer in live.peers(call.home)) if process else 0
+    peers = live.peers(call.home) if process else []
+    connected = sum(peer.state == "connected" for peer in peers)
     network = process.state if process else "stopped"
     row = read(call.home, state.status, str(call.home), connected, network)
     if row.read_only:
         call.note("\n".join(filter(None, say(state.read_only_error(row.read_only)))))
-    show(call, row, lambda: _draw_status(row, process))
+    away = turned_away(row.warnings, [peer.reason for peer in peers if peer.state == "refused"])
+    warnings = [said_warning(warning) for warning in [*away, *row.warnings]]
+    for _code, text, hint in [] if call.json else warnings:
+        call.note("\n".join(filter(None, (text, hint))))
+    listed = [dict(zip(("code", "text", "hint"), warning, strict=True)) for warning in warnings]
+    show(call, plain(row) | {"warnings": listed}, lambda: _draw_status(row, process))
+
+
+def said_warning(warning: Alert) -> tuple[str, str, str]:
+    """Return code, text and hint of a warning in the user's language."""
+    return warning.code, *say(FoodhubError(warning.code, warning.text, warning.hint, **warning.details))
 
 
 def _draw_status(row: state.StatusRow, process: live.Process | None) -> None:

@@ -15,6 +15,8 @@ from foodhub.log.faults import PeerFault
 from foodhub.log.header import MAX_PAYLOAD, RANDOM_BYTES
 
 _raw_list = msgspec.msgpack.Decoder(list[msgspec.Raw])
+MAX_STATEMENTS = 2000
+"""A body with more statements is read only if all of them are known and canonical: nonsense is to cost us little."""
 ROOM = MAX_PAYLOAD - 4096
 """What bodies are filled up to: it leaves room for the slots and the padding of a private payload."""
 
@@ -37,7 +39,7 @@ class StatementReader:
         """Return the statements of a body in order, an `Unread` in the place of each that does not count.
 
         Raises:
-            PeerFault: `not_canonical` when the body is not even a list.
+            PeerFault: `not_canonical` when the body is not even a list, `too_large` for a long one with faults.
         """
         try:
             statements = self._all.decode(body)
@@ -68,6 +70,8 @@ def _split(body: bytes) -> list[msgspec.Raw]:
         raise PeerFault("not_canonical") from None
     if len(encode(parts)) != len(body):
         raise PeerFault("not_canonical")
+    if len(parts) > MAX_STATEMENTS:
+        raise PeerFault("too_large")
     return parts
 
 

@@ -17,6 +17,8 @@ import msgspec
 from foodhub.log.faults import PeerFault
 
 LIMIT = 2**53
+MAX_SEQ = 2**31
+"""No log grows beyond this: its entries stay within bounds that every store can keep."""
 LATEST = 2**47
 """Times stay below this many ms (the year 6429): every program can show them, in every time zone."""
 
@@ -26,6 +28,8 @@ Key = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 LocalId = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 Moment = Annotated[int, msgspec.Meta(ge=0, lt=LATEST)]
 Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
+NO_ID = bytes(32)
+"""Stands for "no entry" where an id is due."""
 
 T = TypeVar("T")
 _encoder = msgspec.msgpack.Encoder()

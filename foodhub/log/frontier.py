@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from foodhub.log.encoding import Count, Key, Seq, encode
+from foodhub.log.encoding import Count, Key, encode
 
 ALL_AT_ONCE = 350
 """Up to so many logs the items themselves are sent; above, only those of the buckets that differ."""
@@ -16,11 +16,14 @@ NO_LIMIT = 0
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, order=True):
-    """How far one log goes: its last authentic entry, and its limit + 1 (`NO_LIMIT` when it has none)."""
+    """How far one log counts: the last entry below its limit, and that limit, the first seq that does not count.
+
+    `limit` is `NO_LIMIT` where there is none. There is no item for a log of which nothing counts.
+    """
 
     author: Key
     log: Count
-    seq: Seq
+    seq: Count
     id: Key
     limit: Count = NO_LIMIT
 

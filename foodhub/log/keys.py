@@ -15,6 +15,8 @@ _SIGNATURE_TAG = {
     "entry": b"foodhub/1/entry\x00",
     "invite": b"foodhub/1/invite\x00",
     "session": b"foodhub/1/session\x00",
+    "enrol": b"foodhub/1/enrol\x00",
+    "recover": b"foodhub/1/recover\x00",
 }
 
 
@@ -35,7 +37,7 @@ class SigningKey:
         return bindings.crypto_sign_seed_keypair(self.seed)[0]
 
     def sign(self, use: str, message: bytes) -> bytes:
-        """Sign `message` for one use (`entry`, `invite`, `session`); 64 bytes."""
+        """Sign `message` for one use (`entry`, `invite`, `session`, `enrol`, `recover`); 64 bytes."""
         secret = bindings.crypto_sign_seed_keypair(self.seed)[1]
         return bindings.crypto_sign(_SIGNATURE_TAG[use] + message, secret)[:64]
 

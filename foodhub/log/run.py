@@ -11,7 +11,7 @@ from itertools import accumulate
 
 import msgspec
 
-from foodhub.log.encoding import LATEST, LIMIT, Count, Key, Seq, Signature, decode, encode
+from foodhub.log.encoding import LATEST, MAX_SEQ, Count, Key, Seq, decode, encode
 from foodhub.log.faults import PeerFault
 from foodhub.log.header import MAX_PAYLOAD, RANDOM_BYTES, VERSION, Kind, Log, payload_hash
 from foodhub.log.keys import SigningKey, verify
@@ -30,7 +30,10 @@ Line = tuple[Count, Count, Count, Key]
 
 
 class Run(msgspec.Struct, frozen=True, array_like=True):
-    """A run as it travels: what every header shares stands once, and what can be derived is left out."""
+    """A run as it travels: what every header shares stands once, and what can be derived is left out.
+
+    `signature` is that of the last entry (64 bytes), or empty where a cut or a fork proof names that entry instead.
+    """
 
     version: Count
     author: Key
@@ -38,12 +41,15 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
     first: Seq
     backlink: bytes
     lines: list[Line]
-    signature: Signature
+    signature: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedRun:
-    """A run whose headers were rebuilt and whose signature holds. Lists run over the entries, in order."""
+    """A run whose headers were rebuilt and whose signature holds. Lists run over the entries, in order.
+
+    Where the signature is empty nothing vouches for it yet: the store asks whether its last entry is named.
+    """
 
     author: bytes
     log: int
@@ -94,7 +100,7 @@ def check_run(circuit: bytes, run: Run) -> CheckedRun:
         header = _header((VERSION, circuit, author, log, kind, seq, backlink, timestamp, size, payload))
         backlink = blake2b(header, digest_size=32, person=b"foodhub-entry").digest()
         ids.append(backlink)
-    if not verify("entry", author, header, run.signature):
+    if len(run.signature) not in {0, 64} or (run.signature and not verify("entry", author, header, run.signature)):
         raise PeerFault("bad_signature")
     return CheckedRun(author, log, run.first, run.backlink, kinds, timestamps, sizes, hashes, ids, run.signature)
 
@@ -110,7 +116,7 @@ def _check_frame(run: Run) -> None:
     kinds, delays, sizes, _ = zip(*run.lines, strict=True)
     if len(sizes) > MAX_ENTRIES or sum(sizes) > MAX_RUN_BYTES:
         raise PeerFault("too_large")
-    if run.first + len(run.lines) > LIMIT:
+    if run.first + len(run.lines) > MAX_SEQ:
         raise PeerFault("bad_sequence")
     if sum(delays) >= LATEST:
         raise PeerFault("bad_timestamp")
@@ -123,19 +129,20 @@ def _check_frame(run: Run) -> None:
 
 
 def check_payloads(run: CheckedRun, payloads: Sequence[bytes | None]) -> None:
-    """Check that all payloads are there, and each is the one its header names.
+    """Check that each payload is the one its header names, and that none is missing but what may be.
 
-    This version neither erases nor drops any; else whoever passes a run on could leave out what it does not like.
+    What is erasable may have been erased, and payloads of log 2 may be left out; the store asks for what it wants.
 
     Raises:
         PeerFault: `bad_payload` or `payload_missing`.
     """
     if len(payloads) != len(run.ids):
         raise PeerFault("payload_missing")
-    for payload, expected, size in zip(payloads, run.hashes, run.sizes, strict=True):
+    for payload, expected, size, kind in zip(payloads, run.hashes, run.sizes, run.kinds, strict=True):
         if payload is None:
-            raise PeerFault("payload_missing")
-        if len(payload) != size or payload_hash(payload) != expected:
+            if run.log != Log.TRADE and (run.log == Log.CIRCUIT or kind != Kind.ERASABLE):
+                raise PeerFault("payload_missing")
+        elif len(payload) != size or payload_hash(payload) != expected:
             raise PeerFault("bad_payload")
 
 

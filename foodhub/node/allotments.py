@@ -13,9 +13,11 @@ from foodhub.catalog.naming import base32_id
 from foodhub.catalog.product import ordered_unit
 from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
-from foodhub.node.cycles import CycleRow
-from foodhub.node.hat import Hat, require_member, shown_name
+from foodhub.node.cycles import CycleRow, require_hub
+from foodhub.node.hat import Hat, shown_name
 from foodhub.node.products import product_statement, stock_statement
+from foodhub.node.rights import require_right
+from foodhub.node.standing import require_standing
 from foodhub.orders.statements import Allot, derived_id
 from foodhub.quantity import format_quantity
 from foodhub.store.entries import log_row
@@ -133,13 +135,15 @@ def _allot_id(cycle: CycleRow, product: bytes) -> bytes:
 def allot(tx: Transaction, hat: Hat, cycle: CycleRow, wanted: Mapping[bytes, int]) -> int:
     """Set quantities of our own products aside for the hub of a cycle; return how many changed.
 
-    The quantities are totals, not additions.
+    The quantities are totals, not additions. They are for the device that the cycle names, and for its heir.
 
     Raises:
-        RefusedError: the cycle is closed, a product is on demand, there is not so much free, or it would lower what was
-            given.
+        RefusedError: another device keeps the stock, the hub was removed, the cycle is closed, a product is on demand,
+            there is not so much free, or it would lower what was given.
     """
-    require_member(tx.db, hat)
+    require_standing(tx.db, hat)
+    require_right(tx.db, hat, "stock")
+    require_hub(tx.db, cycle)
     if cycle.phase_at(tx.now) == "closed":
         raise RefusedError("cycle_closed", N_('The cycle "{cycle}" is closed.'), cycle=cycle.name)
     hub = cycle.key[0]

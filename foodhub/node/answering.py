@@ -3,10 +3,12 @@
 The hub's own log is the queue. One transaction writes a receipt (the list of what was taken in, sealed to the hub), an
 answer to each buyer that cites it, and one total per product to each producer. Invariant I1 holds at every prefix of
 this log: promises never exceed what was set aside for it.
+
+The device that a cycle names answers it; if that is retired, its heir, which goes on from the receipts, promises and
+allotments of the log it inherits (see `rights.desks`).
 """
 
 import secrets
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,16 +17,21 @@ from typing import Any
 import msgspec
 
 from foodhub.catalog.statements import Product
+from foodhub.log.encoding import LIMIT
 from foodhub.log.header import Log
 from foodhub.node.cycles import CycleRow, in_ms, list_cycles
 from foodhub.node.hat import Hat
 from foodhub.node.products import stock_statement
+from foodhub.node.rights import line_of, readable_desks
 from foodhub.node.terms import terms_in_cycle
+from foodhub.node.waiting import has_work, note_served, waiting_orders
 from foodhub.orders.cycle import outcome
 from foodhub.orders.promises import Wish, promise
 from foodhub.orders.statements import Answer, AnswerLine, OrderLine, Receipt, ReceiptRow, Total, derived_id
+from foodhub.store.schema import SEQ_BITS
 from foodhub.store.transaction import Transaction
 
+__all__ = ["SLICE", "answer_orders", "has_work"]
 SLICE = 40
 """Placements that one transaction answers: about 25 ms of work."""
 _lines = msgspec.msgpack.Decoder(list[OrderLine])
@@ -62,45 +69,20 @@ class _Case:
         return self.before is not None and (self.before.outcome, self.before.reason) == ("received", "late")
 
 
-def has_work(db: sqlite3.Connection, hat: Hat) -> bool:
-    """Say whether orders wait for an answer of this hub, or more was set aside for it since it last answered."""
-    more = db.execute(
-        "SELECT 1 FROM allotment WHERE hub = ? AND arrival > ? LIMIT 1", (hat.member, _served(db, hat))
-    ).fetchone()
-    return more is not None or bool(_waiting(db, hat, 1))
-
-
-def _served(db: sqlite3.Connection, hat: Hat) -> int:
-    """Return the arrival number up to which allotments have been looked at."""
-    row = db.execute("SELECT value FROM meta WHERE key = ?", (f"served {hat.member.hex()}",)).fetchone()
-    return row[0] if row else 0
-
-
-def _waiting(db: sqlite3.Connection, hat: Hat, most: int) -> list[tuple[bytes, bytes, bytes]]:
-    """Return (buyer, placement, cycle) of what waits for an answer, in the order in which a receipt takes it in."""
-    rows = db.execute(
-        "SELECT b.id, p.local, p.cycle FROM placement p JOIN member b ON b.ref = p.owner JOIN member h ON h.id = p.hub"
-        " LEFT JOIN answer a ON a.owner = h.ref AND a.buyer = b.id AND a.placement = p.local"
-        " JOIN log l ON l.ref = p.place >> 32"
-        " JOIN cycle c ON c.owner = h.ref AND c.local = p.cycle AND p.cycle_owner = p.hub"
-        " WHERE p.hub = ? AND (a.placement_version IS NULL OR a.placement_version < p.version)"
-        " AND EXISTS (SELECT 1 FROM epoch e WHERE e.member = b.id)"
-        " ORDER BY p.timestamp, l.author, l.log, p.place LIMIT ?",
-        (hat.member, most),
-    )
-    return rows.fetchall()
-
-
 def answer_orders(tx: Transaction, hat: Hat) -> int:
     """Take in what waits, oldest first, and promise what is free; return how many placements got a new answer."""
-    rows = _waiting(tx.db, hat, SLICE)
+    ours = readable_desks(tx, hat)
+    if not ours:
+        return 0
+    rows = waiting_orders(tx.db, hat, ours, SLICE)
     waiting = {(buyer, local): place for place, (buyer, local, _) in enumerate(rows)}
     touched = {cycle for *_, cycle in rows}
     answered = 0
     for cycle in list_cycles(tx.db, tx.now):
-        if cycle.key[0] == hat.member and (cycle.state == "open" or cycle.key[1] in touched):
+        on_desk = cycle.key[0] == hat.member and cycle.device in ours
+        if on_desk and (cycle.state == "open" or cycle.key[1] in touched):
             answered += _Desk(tx, hat, cycle).serve(waiting)
-    tx.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"served {hat.member.hex()}", tx.arrival))
+    note_served(tx, hat)
     return answered
 
 
@@ -122,16 +104,14 @@ class _Desk:
         # Whoever has a promise is in the queue at every turn: left out, its goods would look free.
         cases = [case for case in self._cases() if case.before is not None or (case.buyer, case.local) in waiting]
         fresh = [case for case in cases if case.new]
-        if not fresh and not self._something_free(cases):
+        if not fresh and not self._something_free(cases) and not self._something_gone(cases):
             return 0
         fresh.sort(
             key=lambda case: (waiting.get((case.buyer, case.local), SLICE), case.timestamp, case.buyer, case.local)
         )
-        receipts = dict(self.db.execute("SELECT entry, place FROM receipt").fetchall())
+        receipts = self._receipts()
         queue = [case for case in cases if case.before is not None]
-        queue.sort(
-            key=lambda case: (receipts.get(case.before.receipt, 0), case.before.position) if case.before else (0, 0)
-        )
+        queue.sort(key=lambda case: _turn(case, receipts))
         queue += [case for case in fresh if case.before is None]
         return self._answer(queue, fresh)
 
@@ -145,6 +125,14 @@ class _Desk:
             (self.hat.member, *self.cycle.key),
         )
         return [self._case(row) for row in rows]
+
+    def _receipts(self) -> dict[bytes, tuple[int, int]]:
+        """Return the order of all receipts: those of the cycle's device come before those of its heir."""
+        generation = {device: number for number, device in enumerate(line_of(self.db, self.cycle.device))}
+        rows = self.db.execute(
+            "SELECT r.entry, l.author, r.place FROM receipt r JOIN log l ON l.ref = r.place >> ?", (SEQ_BITS,)
+        )
+        return {entry: (generation.get(author, len(generation)), place) for entry, author, place in rows}
 
     def _case(self, row: Any) -> _Case:
         buyer, local, version, entry, timestamp, cancelled, lines, *said = row
@@ -162,7 +150,7 @@ class _Desk:
             "SELECT m.id, a.product, a.quantity FROM allotment a JOIN member m ON m.ref = a.owner JOIN product p"
             " ON p.owner = a.owner AND p.local = a.product"
             " WHERE a.cycle_owner = ? AND a.cycle = ? AND a.hub = ? AND a.device = ?",
-            (*self.cycle.key, self.hat.member, self.hat.device),
+            (*self.cycle.key, self.hat.member, self.cycle.device),
         )
         return {(producer, product): quantity for producer, product, quantity in rows}
 
@@ -176,6 +164,24 @@ class _Desk:
                 if line.reason == "allotment_exhausted":
                     lacking.add(key)
         return self.cycle.state == "open" and any(free.get(key, 0) > 0 for key in lacking)
+
+    def _something_gone(self, cases: Iterable[_Case]) -> bool:
+        """Say whether an order that a producer was told of counts no more: erased, or above a limit of its log."""
+        promised: defaultdict[Key, int] = defaultdict(int)
+        for case in cases:
+            for line in case.before.lines if case.before and case.before.outcome == "received" else ():
+                promised[line.producer, line.product] += line.promised
+        told = self._told().items() if self.cycle.state == "open" else ()
+        return any(promised[key] != total[2] for key, total in told)
+
+    def _told(self) -> dict[Key, tuple[int, int, int]]:
+        """Return what producers were told last of this cycle: version, ordered and promised."""
+        rows = self.db.execute(
+            "SELECT t.producer, t.product, t.version, t.ordered, t.promised"
+            " FROM total t JOIN member m ON m.ref = t.owner WHERE m.id = ? AND t.cycle_owner = ? AND t.cycle = ?",
+            (self.hat.member, *self.cycle.key),
+        )
+        return {(producer, product): tuple(said) for producer, product, *said in rows}
 
     def _answer(self, queue: list[_Case], fresh: list[_Case]) -> int:
         """Write the receipt, the answers that changed and the totals."""
@@ -291,28 +297,37 @@ class _Desk:
         return "" if same and line.quantity % terms.step == 0 else "not_permitted"
 
     def _write_totals(self, queue: list[_Case], results: list[tuple[str, str, list[AnswerLine]]]) -> None:
-        """Tell each producer one sum per product, and only what changed."""
-        sums: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0])
+        """Tell each producer one sum per product, and only what changed.
+
+        Once a cycle is closed its totals stand, also when orders behind them are erased.
+        """
+        if self.cycle.state == "closed":
+            return
+        told = self._told()
+        sums: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0], {key: [0, 0] for key in told})
         for case, (result, _, lines) in zip(queue, results, strict=True):
             for line in lines if result == "received" else ():
                 total = sums[line.producer, line.product]
-                total[0] += 0 if case.gone or line.reason == "not_permitted" else line.quantity
+                ordered = 0 if case.gone or line.reason == "not_permitted" else line.quantity
+                total[0] = min(total[0] + ordered, LIMIT - 1)  # more can't be said, and means no more
                 total[1] += line.promised
         changed: defaultdict[bytes, list[Total]] = defaultdict(list)
         for (producer, product), (ordered, promised) in sorted(sums.items()):
             local = derived_id(b"total", *self.cycle.key, producer, product)
-            held = self.db.execute(
-                "SELECT t.version, t.ordered, t.promised FROM total t JOIN member m ON m.ref = t.owner"
-                " WHERE m.id = ? AND t.local = ?",
-                (self.hat.member, local),
-            ).fetchone() or (0, 0, 0)
-            if (ordered, promised) != held[1:]:
-                changed[producer].append(
-                    Total(local, held[0] + 1, *self.cycle.key, producer, product, ordered, promised)
-                )
+            version, *held = told.get((producer, product), (0, 0, 0))
+            if [ordered, promised] != held:
+                head = (local, version + 1, *self.cycle.key)
+                changed[producer].append(Total(*head, producer, product, ordered, promised))
         for producer, totals in changed.items():
             if self.db.execute("SELECT 1 FROM epoch WHERE member = ?", (producer,)).fetchone():
                 self.tx.append(self.hat.member, Log.TRADE, totals, readers=[producer])
+
+
+def _turn(case: _Case, receipts: Mapping[bytes, tuple[int, int]]) -> tuple[int, int, int]:
+    """Return the place in the queue of a placement that was answered before."""
+    if case.before is None:
+        return 0, 0, 0
+    return *receipts.get(case.before.receipt, (0, 0)), case.before.position
 
 
 def _promised_before(case: _Case, key: Key) -> int:

@@ -39,6 +39,13 @@ class Node:
         self.home = home
         self.store = store
 
+    async def bring_up_to_date(self, told: Callable[[int, int], None]) -> None:
+        """Make the views anew if an older program made them; the old rows can be read meanwhile, writing waits.
+
+        `told` is called again and again with how many entries of how many are done.
+        """
+        await self.store.bring_up_to_date(told)
+
     async def read(self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a reading function of `foodhub.node`."""
         return await self.store.read(work, *args, **kwargs)
@@ -121,8 +128,13 @@ class News:
 
 
 @asynccontextmanager
-async def open_node(home: Path, *, create: bool = False) -> AsyncIterator[Node]:
+async def open_node(
+    home: Path, *, create: bool = False, told: Callable[[int, int], None] | None = None
+) -> AsyncIterator[Node]:
     """Open a home for the length of the block; `create` makes it if it is not there.
+
+    Views of an older program are made anew by whoever writes first. With `told` that is done before the block begins,
+    and `told` is called again and again with how many entries of how many are done.
 
     Raises:
         NotSetUpError: nothing is set up there. FoodhubError: it can't be opened.
@@ -132,6 +144,8 @@ async def open_node(home: Path, *, create: bool = False) -> AsyncIterator[Node]:
         open_database(home / DATABASE).close()
     store = await Store.open(home, create=create)
     try:
+        if told is not None:
+            await store.bring_up_to_date(told)
         yield Node(home, store)
     finally:
         await store.close()

@@ -7,7 +7,13 @@ from foodhub.log.keys import digest
 from foodhub.store.outgoing import frontier
 
 SHARED = {
-    "members": "SELECT m.id, m.roles, m.admitted, p.name FROM member m LEFT JOIN profile p ON p.owner = m.ref",
+    "members": "SELECT m.id, m.roles, m.admitted, m.removed, p.name"
+    " FROM member m LEFT JOIN profile p ON p.owner = m.ref",
+    "devices": "SELECT key, member, retired, position, heir FROM device",
+    "keepers": 'SELECT member, "right", device FROM keeper',
+    "limits": 'SELECT author, log, "limit" FROM log WHERE "limit" > 0 AND seq > 0'
+    ' UNION SELECT author, log, "limit" FROM cut',
+    "erased": "SELECT author, log, first, last FROM erased",
     "products": "SELECT m.id, p.local, p.version, p.name, p.variant, p.price, p.price_per, p.unit, p.unit_value,"
     " p.withdrawn, s.mode, s.on_hand FROM product p JOIN member m ON m.ref = p.owner"
     " LEFT JOIN stock s ON s.owner = p.owner AND s.local = p.local",

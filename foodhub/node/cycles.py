@@ -10,7 +10,9 @@ import msgspec
 from foodhub.catalog.naming import Named, base32_id, find
 from foodhub.errors import N_, RefusedError, UsageError
 from foodhub.log.header import Log
-from foodhub.node.hat import Hat, require_member, shown_name
+from foodhub.node.hat import Hat, shown_name
+from foodhub.node.rights import require_right
+from foodhub.node.standing import is_removed, require_standing, roles_of
 from foodhub.orders.cycle import Phase, phase
 from foodhub.orders.statements import SALES, Cycle
 from foodhub.store.transaction import Transaction
@@ -19,7 +21,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class CycleRow(msgspec.Struct, frozen=True):
-    """A cycle as it is listed; times carry the cycle's own zone, `state` is worked out for the moment of asking."""
+    """A cycle as it is listed; times carry the cycle's own zone, `state` is worked out for the moment of asking.
+
+    That of a hub that was removed is closed.
+    """
 
     id: str
     name: str
@@ -63,7 +68,7 @@ def in_ms(time: datetime) -> int:
 def list_cycles(db: sqlite3.Connection, now: int) -> list[CycleRow]:
     """Return all cycles of the circuit, the ones that close last first."""
     rows = db.execute(
-        "SELECT m.id, c.local, c.name, c.opens, c.closes, c.zone, c.sale, c.device"
+        "SELECT m.id, m.removed, c.local, c.name, c.opens, c.closes, c.zone, c.sale, c.device"
         " FROM cycle c JOIN member m ON m.ref = c.owner ORDER BY c.closes DESC, c.local"
     ).fetchall()
     return [
@@ -72,7 +77,7 @@ def list_cycles(db: sqlite3.Connection, now: int) -> list[CycleRow]:
             name=name,
             hub=shown_name(db, owner),
             hub_id=base32_id(owner),
-            state=phase(opens, closes, now),
+            state="closed" if removed else phase(opens, closes, now),
             opens=moment(opens, zone),
             closes=moment(closes, zone),
             zone=zone,
@@ -80,7 +85,7 @@ def list_cycles(db: sqlite3.Connection, now: int) -> list[CycleRow]:
             key=(owner, local),
             device=device,
         )
-        for owner, local, name, opens, closes, zone, sale, device in rows
+        for owner, removed, local, name, opens, closes, zone, sale, device in rows
     ]
 
 
@@ -95,21 +100,38 @@ def find_cycle(db: sqlite3.Connection, text: str, now: int, hub: bytes | None = 
     return alive[0] if len(alive) == 1 else find(cycles, text, lambda cycle: cycle.named, "cycle")
 
 
-def new_cycle(tx: Transaction, hat: Hat, name: str, opens: int, closes: int, zone: str, sale: str) -> str:
-    """Open an order cycle of our hub for [opens, closes) (ms); return its id.
+def require_hub(db: sqlite3.Connection, cycle: CycleRow) -> None:
+    """Make sure that there is still somebody to answer orders in a cycle.
 
     Raises:
-        RefusedError: this member runs no cycles, the times make no sense, or the name is taken by a cycle that still
-            runs.
+        RefusedError: `hub_removed`.
     """
-    require_member(tx.db, hat)
-    if not {"hub", "group"} & set(hat.roles):
+    if is_removed(db, cycle.key[0]):
+        raise RefusedError(
+            "hub_removed",
+            N_('{hub} was removed from the circuit: nobody answers orders in "{cycle}" any more.'),
+            N_("Look for another cycle: foodhub cycle list"),
+            hub=cycle.hub,
+            cycle=cycle.name,
+        )
+
+
+def new_cycle(tx: Transaction, hat: Hat, name: str, opens: int, closes: int, zone: str, sale: str) -> str:
+    """Open an order cycle of our hub for [opens, closes) (ms), which this device will answer; return its id.
+
+    Raises:
+        RefusedError: this member runs no cycles, another of its devices makes them, the times make no sense, or the
+            name is taken by a cycle that still runs.
+    """
+    require_standing(tx.db, hat)
+    if not {"hub", "group"} & roles_of(tx.db, hat.member):
         raise RefusedError(
             "not_a_hub",
             N_("{name} runs no order cycles: that is for hubs and groups."),
             N_("Act as a hub with --as NAME, or add one with foodhub init --role hub."),
             name=hat.name,
         )
+    require_right(tx.db, hat, "desk")
     if sale not in SALES:
         raise UsageError("bad_sale", N_("A sale is one of: {sales}."), sales=", ".join(SALES))
     if closes <= opens or closes <= tx.now:

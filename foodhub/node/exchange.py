@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foodhub.log.faults import PeerFault
+from foodhub.log.forks import ForkProof
 from foodhub.log.keys import SigningKey
-from foodhub.log.run import CheckedRun
+from foodhub.log.run import CheckedRun, Run
+from foodhub.node.hat import member_name
+from foodhub.node.recovery import recovering
 from foodhub.node.setup import joining
 from foodhub.store.keyring import read_key_files
 from foodhub.store.schema import SEQ_BITS
 from foodhub.store.transaction import Transaction
 
-HARMLESS = frozenset({"gap", "unknown_author", "above_limit"})
+HARMLESS = frozenset({"gap", "unknown_author", "above_limit", "unsigned", "branched"})
 """Why a run is dropped without being counted: this tells of the order in which things arrive, not of malice."""
 
 
@@ -41,6 +44,40 @@ def take_runs(tx: Transaction, arrivals: Iterable[Arrival]) -> list[str | None]:
     return results
 
 
+def take_branch(tx: Transaction, branch: Run, peer: str) -> str | None:
+    """Take the headers of a branch that a peer showed; return why they prove nothing, or None."""
+    try:
+        tx.take_branch(branch)
+    except PeerFault as fault:
+        tx.count_refusal(fault.code, peer)
+        return fault.code
+    return None
+
+
+def take_forks(tx: Transaction, proofs: Iterable[ForkProof], peer: str) -> list[str | None]:
+    """Take fork proofs; return for each None, `known`, or the code of why it was refused."""
+    results: list[str | None] = []
+    for proof in proofs:
+        try:
+            results.append(None if tx.take_proof(proof) else "known")
+        except PeerFault as fault:
+            results.append(fault.code)
+            if fault.code not in HARMLESS:
+                tx.count_refusal(fault.code, peer)
+    return results
+
+
+def take_payloads(tx: Transaction, payloads: Iterable[tuple[bytes, int, int, bytes]], peer: str) -> int:
+    """Take payloads (author, log, seq, bytes) that were wanted; return how many of them were."""
+    taken = 0
+    for payload in payloads:
+        try:
+            taken += tx.take_payload(*payload)
+        except PeerFault as fault:
+            tx.count_refusal(fault.code, peer)
+    return taken
+
+
 def head(db: sqlite3.Connection, author: bytes, log: int) -> int:
     """Return the seq up to which a log is held, 0 when nothing of it is."""
     row = db.execute("SELECT seq FROM log WHERE author = ? AND log = ?", (author, log)).fetchone()
@@ -49,7 +86,10 @@ def head(db: sqlite3.Connection, author: bytes, log: int) -> int:
 
 def held_already(db: sqlite3.Connection, runs: Iterable[CheckedRun]) -> list[bool]:
     """Say of each run whether its last entry, and so all of it, is held: neighbours often send the same."""
-    query = "SELECT e.id FROM log l JOIN entry e ON e.place = (l.ref << ?) + ? WHERE l.author = ? AND l.log = ?"
+    query = (
+        "SELECT e.id FROM log l JOIN entry e ON e.place = (l.ref << ?1) + ?2"
+        " WHERE l.author = ?3 AND l.log = ?4 AND l.seq >= ?2"
+    )
     return [db.execute(query, (SEQ_BITS, run.last, run.author, run.log)).fetchone() == (run.ids[-1],) for run in runs]
 
 
@@ -71,10 +111,20 @@ def identity(db: sqlite3.Connection, home: Path) -> Identity | None:
     """Return how this home proves itself now, None while it is in no circuit and on its way into none.
 
     Who has signed its joining still knocks with the invite until another node has that: nobody else knows its device.
+    While a recovery is under way the key of the words speaks for the member, until its new device is known.
     """
     row = db.execute("SELECT value FROM meta WHERE key = 'circuit'").fetchone()
+    recovery = recovering(home)
+    if recovery is not None:
+        keys, words = recovery.device.signing, recovery.words
+        everything = recovery.everything
+        return Identity(recovery.circuit, (keys, words) if everything else (keys,), None if everything else words)
     files = read_key_files(home / "keys")
-    known = {key for (key,) in db.execute("SELECT key FROM device JOIN own ON own.device = device.key")}
+    rows = db.execute("SELECT key, retired FROM device JOIN own ON own.device = device.key").fetchall()
+    retired = {key for key, gone in rows if gone}
+    known = {key for key, _ in rows}
+    if known - retired:
+        known -= retired  # else it still has to tell the others that it retired itself
     devices = tuple(file.keys.signing for file in files if file.keys.signing.public in known)
     knocking = joining(home)
     own = tuple(file.keys.signing for file in files if knocking and file.member == knocking[1])
@@ -100,25 +150,48 @@ class Visitor:
 
 
 def visitor(db: sqlite3.Connection, devices: Sequence[bytes], invite: bytes, now: int) -> Visitor:
-    """Say who proved these devices and this invite key (b"" for none); `now` in ms: expiry is a rule of the door."""
+    """Say who proved these devices and this invite key (b"" for none); `now` in ms: expiry is a rule of the door.
+
+    A device that was retired, or whose member was removed, is served nothing; beside one that counts it is passed over.
+    """
     marks = ",".join("?" * len(devices))
     rows = db.execute(
-        "SELECT coalesce(p.name, ''), d.always_on FROM device d JOIN member m ON m.id = d.member"  # noqa: S608 - marks only
+        "SELECT coalesce(p.name, ''), d.always_on, d.retired, m.removed FROM device d"  # noqa: S608 - marks only
+        " JOIN member m ON m.id = d.member"
         f" LEFT JOIN profile p ON p.owner = m.ref WHERE d.key IN ({marks}) ORDER BY p.name, m.id",
         devices,
     ).fetchall()
-    names = tuple(name for name, _ in rows)
-    always_on = any(on for _, on in rows)
+    serving = [(name, on) for name, on, retired, removed in rows if not (retired or removed)]
+    names = tuple(name for name, _ in serving)
+    always_on = any(on for _, on in serving)
     if invite:
-        refusal = "" if rows else _invite_refusal(db, invite, now)
+        refusal = "" if serving else _invite_refusal(db, invite, now)
         return Visitor(None if refusal else "joiner", refusal, names, always_on)
-    return Visitor("member" if rows else None, "" if rows else "unknown_author", names, always_on)
+    if not serving and (member := _recovering_member(db, devices)):
+        return Visitor("member", "", (member_name(db, member) or "",), always_on)
+    refusal = "" if serving else "unknown_author"
+    if rows and not serving:
+        refusal = "member_removed" if all(removed for _, _, _, removed in rows) else "device_retired"
+    return Visitor("member" if serving else None, refusal, names, always_on)
+
+
+def _recovering_member(db: sqlite3.Connection, keys: Sequence[bytes]) -> bytes | None:
+    """Return the member of which somebody proved the recovery words, None for nobody."""
+    marks = ",".join("?" * len(keys))
+    query = f"SELECT id FROM member WHERE NOT removed AND recovery IN ({marks}) ORDER BY id"  # noqa: S608 - marks only
+    row = db.execute(query, keys).fetchone()
+    return row[0] if row else None
 
 
 def _invite_refusal(db: sqlite3.Connection, public: bytes, now: int) -> str:
-    row = db.execute("SELECT expires, revoked, used_by FROM invite WHERE public = ?", (public,)).fetchone()
+    """Say why a key is no way in, "" where it is one: that of an invite, of a ticket, or of a member's words."""
+    row = db.execute(
+        "SELECT expires, revoked, used_by FROM invite WHERE public = ?"
+        " UNION ALL SELECT expires, 0, used_by FROM ticket WHERE public = ? ORDER BY 3, 1 DESC",
+        (public, public),
+    ).fetchone()
     if row is None:
-        return "invite_unknown"
+        return "" if _recovering_member(db, [public]) else "invite_unknown"
     expires, revoked, used_by = row
     if used_by:
         return "invite_used"

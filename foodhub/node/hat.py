@@ -18,9 +18,15 @@ class Hat:
 
 
 def hats(db: sqlite3.Connection) -> list[Hat]:
-    """Return the members of this home in the order of their names."""
-    rows = db.execute("SELECT member, device, name, roles FROM own ORDER BY name, member")
-    return [Hat(member, device, name, tuple(roles.split())) for member, device, name, roles in rows]
+    """Return the members of this home in the order of their names, with the roles in trade that they have now."""
+    rows = db.execute(
+        "SELECT o.member, o.device, o.name, coalesce(m.roles, o.roles) FROM own o LEFT JOIN member m ON m.id = o.member"
+        " ORDER BY o.name, o.member"
+    )
+    return [
+        Hat(member, device, name, tuple(role for role in roles.split() if role != "steward"))
+        for member, device, name, roles in rows
+    ]
 
 
 def choose_hat(db: sqlite3.Connection, name: str | None) -> Hat:

@@ -19,9 +19,10 @@ from foodhub.catalog.statements import Product
 from foodhub.errors import N_, NotThereError, RefusedError
 from foodhub.log.header import Log
 from foodhub.money import line_amount
-from foodhub.node.cycles import CycleRow, list_cycles, moment
-from foodhub.node.hat import Hat, choose_hat, currency, hats, member_name, require_member, shown_name
+from foodhub.node.cycles import CycleRow, list_cycles, moment, require_hub
+from foodhub.node.hat import Hat, choose_hat, currency, hats, member_name, shown_name
 from foodhub.node.products import ProductRow, find_product
+from foodhub.node.standing import require_standing
 from foodhub.node.terms import terms_in_cycle
 from foodhub.orders.order import OrderState, order_state, placement_state
 from foodhub.orders.statements import AnswerLine, Order, OrderLine, derived_id
@@ -277,11 +278,13 @@ def place_order(
     """Sign a placement and seal it to the hub; return its id. The same `ref` again is the same placement.
 
     Raises:
-        RefusedError: the cycle is not open, the hub can't be written to, or `ref` was used for something else.
+        RefusedError: what we sign counts no more, the cycle is not open, the hub was removed or can't be written to, or
+            `ref` was used for something else.
     """
-    require_member(tx.db, hat)
+    require_standing(tx.db, hat)
     if not lines:
         raise RefusedError("empty_order", N_("An order names at least one product."), N_("Write: PRODUCT=QUANTITY"))
+    require_hub(tx.db, cycle)
     _require_open(cycle, tx.now)
     local = derived_id(b"ref", hat.member, ref.encode()) if ref else secrets.token_bytes(16)
     owner = [_line(row, terms, amount, currency(tx.db)) for row, terms, amount in lines]
@@ -356,8 +359,9 @@ def cancel_order(tx: Transaction, hat: Hat, order: OrderRow) -> int:
     """Cancel every placement of an order of ours; return how many that were (0: it was cancelled before).
 
     Raises:
-        RefusedError: it is not ours, or its cycle is closed.
+        RefusedError: what we sign counts no more, it is not ours, or its cycle is closed.
     """
+    require_standing(tx.db, hat)
     if order.customer_id != base32_id(hat.member):
         raise RefusedError(
             "not_your_order",
@@ -370,6 +374,7 @@ def cancel_order(tx: Transaction, hat: Hat, order: OrderRow) -> int:
     )
     if cycle is None:
         raise NotThereError("no_such_cycle", N_('There is no order cycle "{text}".'), text=order.cycle)
+    require_hub(tx.db, cycle)
     _require_open(cycle, tx.now)
     cancelled = 0
     for held in _placements(

@@ -14,7 +14,9 @@ from foodhub.catalog.statements import Product, Stock, product_id
 from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
 from foodhub.money import PricePer
-from foodhub.node.hat import Hat, currency, require_member, shown_name
+from foodhub.node.hat import Hat, currency, shown_name
+from foodhub.node.rights import require_right
+from foodhub.node.standing import require_standing, roles_of
 from foodhub.quantity import Unit, parse_quantity
 from foodhub.store.transaction import Transaction
 
@@ -53,7 +55,7 @@ class ProductRow(msgspec.Struct, frozen=True):
 
 _COLUMNS = (
     "SELECT p.local, m.id, p.sku, p.name, p.variant, p.category, p.unit, p.unit_value, p.price, p.price_per,"
-    " p.currency, s.mode, s.on_hand, p.unit_name, p.step, p.description, p.withdrawn, p.version"
+    " p.currency, s.mode, s.on_hand, p.unit_name, p.step, p.description, p.withdrawn OR m.removed, p.version"
     " FROM product p JOIN member m ON m.ref = p.owner LEFT JOIN stock s ON s.owner = p.owner AND s.local = p.local"
 )
 
@@ -66,16 +68,19 @@ def list_products(
     since: int = 0,
     withdrawn: bool = False,
 ) -> list[ProductRow]:
-    """Return products by producer and name; `search` ignores case and accents, `since` is an arrival number."""
+    """Return products by producer and name; `search` ignores case and accents, `since` is an arrival number.
+
+    With `withdrawn` also those that are sold no more: withdrawn ones, and those of members that were removed.
+    """
     where, values = ["1"], []  # type: tuple[list[str], list[Any]]
     if not withdrawn:
-        where.append("NOT p.withdrawn")
+        where.append("NOT p.withdrawn AND NOT m.removed")
     if producer is not None:
         where.append("m.id = ?")
         values.append(producer)
     if since:
-        where.append("(p.arrival > ? OR s.arrival > ?)")
-        values += [since, since]
+        where.append("(p.arrival > ? OR s.arrival > ? OR m.arrival > ?)")
+        values += [since] * 3
     sellers: dict[bytes, tuple[str, str]] = {}
     rows = []
     for row in db.execute(f"{_COLUMNS} WHERE {' AND '.join(where)}", values):
@@ -105,7 +110,7 @@ def products_since(db: sqlite3.Connection, since: int) -> CatalogNews:
         (arrival,) = db.execute("SELECT value FROM meta WHERE key = 'arrival'").fetchone()
         rows = list_products(db, since=since, withdrawn=bool(since))
         (count,) = db.execute(
-            "SELECT count(*) FROM product p JOIN member m ON m.ref = p.owner WHERE NOT p.withdrawn"
+            "SELECT count(*) FROM product p JOIN member m ON m.ref = p.owner WHERE NOT p.withdrawn AND NOT m.removed"
         ).fetchone()
     finally:
         db.execute("COMMIT")
@@ -172,8 +177,8 @@ def stock_statement(db: sqlite3.Connection, owner: bytes, local: bytes) -> Stock
 
 
 def _require_seller(db: sqlite3.Connection, hat: Hat) -> None:
-    require_member(db, hat)
-    if not {"producer", "hub"} & set(hat.roles):
+    require_standing(db, hat)
+    if not {"producer", "hub"} & roles_of(db, hat.member):
         raise RefusedError(
             "not_a_producer",
             N_("{name} sells nothing: products belong to producers and hubs."),
@@ -183,11 +188,22 @@ def _require_seller(db: sqlite3.Connection, hat: Hat) -> None:
 
 
 def put_product(tx: Transaction, hat: Hat, product: Product, stock: Stock | None) -> str:
-    """Sign what differs from what holds; return `new`, `changed` or `unchanged`. Versions are set here."""
+    """Sign what differs from what holds; return `new`, `changed` or `unchanged`. Versions are set here.
+
+    Raises:
+        RefusedError: the stock differs, and another device counts it.
+    """
     statements, what = _differences(tx.db, hat.member, product, stock)
+    _append(tx, hat, statements)
+    return what
+
+
+def _append(tx: Transaction, hat: Hat, statements: Sequence[Any]) -> None:
+    """Sign statements of the catalog, if there are any; counting stock is a right that one device has."""
+    if any(isinstance(statement, Stock) for statement in statements):
+        require_right(tx.db, hat, "stock")
     if statements:
         tx.append(hat.member, Log.CATALOG, statements)
-    return what
 
 
 def _differences(db: sqlite3.Connection, owner: bytes, product: Product, stock: Stock | None) -> tuple[list[Any], str]:
@@ -353,8 +369,7 @@ def import_slice(tx: Transaction, hat: Hat, rows: Sequence[tuple[Row, bytes]]) -
     statements: list[Any] = []
     for row, local in rows:
         statements += _differences(tx.db, hat.member, *_statements(row, local, code))[0]
-    if statements:
-        tx.append(hat.member, Log.CATALOG, statements)
+    _append(tx, hat, statements)
     return len(statements)
 
 
@@ -365,5 +380,4 @@ def zero_stock(tx: Transaction, hat: Hat, locals_: Sequence[bytes]) -> None:
         held = stock_statement(tx.db, hat.member, local)
         if held and held.on_hand:
             statements.append(Stock(local, held.version + 1, "counted", 0))
-    if statements:
-        tx.append(hat.member, Log.CATALOG, statements)
+    _append(tx, hat, statements)

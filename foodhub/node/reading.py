@@ -9,26 +9,40 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+from foodhub.errors import FoodhubError
 from foodhub.node.home import DATABASE
-from foodhub.store.database import open_database
-from foodhub.store.schema import FOLD_VERSION
+from foodhub.store.database import needs_refold, open_database
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 @contextmanager
-def open_reading(home: Path) -> Iterator[sqlite3.Connection]:
+def open_reading(
+    home: Path, told: Callable[[int, int], None] = lambda _done, _total: None
+) -> Iterator[sqlite3.Connection]:
     """Open the database of a home for a few reading functions; views of an older program are made anew first.
+
+    `told` is called while that is done, with how many entries of how many are.
 
     Raises:
         NotSetUpError: nothing is set up there. FoodhubError: it can't be opened.
     """
     with closing(open_database(home / DATABASE)) as db:
-        row = db.execute("SELECT value FROM meta WHERE key = 'fold_version'").fetchone()
-        if row is None or int(row[0]) < FOLD_VERSION:
-            _refold(home)
+        if needs_refold(db):
+            _refold(home, told)
         yield db
+
+
+def views_are_old(home: Path) -> bool:
+    """Say whether an older program made what this home shows; False where nothing is set up, or it can't be opened."""
+    if not (home / DATABASE).exists():
+        return False
+    try:
+        with closing(open_database(home / DATABASE)) as db:
+            return needs_refold(db)
+    except (FoodhubError, sqlite3.DatabaseError):
+        return False  # the command itself will say what is wrong
 
 
 def read(home: Path, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -37,14 +51,14 @@ def read(home: Path, work: Callable[Concatenate[sqlite3.Connection, P], T], *arg
         return work(db, *args, **kwargs)
 
 
-def _refold(home: Path) -> None:
-    """Open the home as a writer would, which brings its views up to date."""
+def _refold(home: Path, told: Callable[[int, int], None]) -> None:
+    """Open the home as a writer would, and bring its views up to date."""
     import asyncio
 
     from foodhub.node.application import open_node
 
     async def opened() -> None:
-        async with open_node(home):
+        async with open_node(home, told=told):
             pass
 
     asyncio.run(opened())

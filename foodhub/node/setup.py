@@ -10,6 +10,8 @@ from unicodedata import normalize
 
 import msgspec
 
+from foodhub.circuit.device_code import PREFIX as DEVICE_PREFIX
+from foodhub.circuit.device_code import DeviceCode, read_device_code
 from foodhub.circuit.invite import InviteCode, read_code, write_code
 from foodhub.circuit.statements import (
     MAX_CHARTER,
@@ -29,8 +31,10 @@ from foodhub.circuit.statements import (
 from foodhub.errors import N_, NotThereError, RefusedError, UsageError
 from foodhub.log.encoding import decode, encode
 from foodhub.log.header import Log
-from foodhub.log.keys import BoxKey, DeviceKeys, SigningKey, digest, seal_to
+from foodhub.log.keys import BoxKey, DeviceKeys, SigningKey
+from foodhub.node.epochs import first_epoch
 from foodhub.node.hat import Hat, choose_hat, hats, require_member
+from foodhub.node.recovery_words import new_words
 from foodhub.orders.statements import Profile
 from foodhub.store.guard import file_identity, machine
 from foodhub.store.keyring import KeyFile, write_key_file
@@ -56,15 +60,6 @@ def check_name(name: str) -> str:
     if not clean or len(clean) > MAX_NAME or not clean.isprintable():
         raise UsageError("bad_name", N_("A name has 1 to {most} characters that can be shown."), most=MAX_NAME)
     return clean
-
-
-def recovery_words() -> tuple[list[str], SigningKey, BoxKey]:
-    """Make 24 new recovery words and the two keys that follow from them; they are shown once and never stored."""
-    from mnemonic import Mnemonic
-
-    entropy = secrets.token_bytes(32)
-    words = Mnemonic("english").to_mnemonic(entropy).split()
-    return words, SigningKey(digest(entropy, b"foodhub-rec-sign")), BoxKey(digest(entropy, b"foodhub-rec-box"))
 
 
 def check_roles(roles: Sequence[str]) -> None:
@@ -101,7 +96,7 @@ def make_member(
     check_roles(roles)
     check_free(tx.db, name)
     keys = DeviceKeys(SigningKey(secrets.token_bytes(32)), BoxKey(secrets.token_bytes(32)))
-    words, signing, box = recovery_words()
+    words, signing, box = new_words()
     device = Device(keys.signing.public, keys.box.public, always_on)
     inception = Inception(secrets.token_bytes(16), device, signing.public, box.public)
     write_key_file(home / "keys", KeyFile(inception.id, keys, machine(), file_identity(home / DATABASE)))
@@ -115,10 +110,8 @@ def _inception_of(db: sqlite3.Connection, hat: Hat) -> Inception:
     return decode(_inception, data)
 
 
-def _first_epoch(inception: Inception) -> Epoch:
-    key = BoxKey(secrets.token_bytes(32))
-    sealed = [(inception.device.signing, seal_to(inception.device.box, key.secret))]
-    return Epoch(1, key.public, sealed, seal_to(inception.recovery_box, key.secret))
+def _epoch_of(inception: Inception) -> Epoch:
+    return first_epoch(inception.device.signing, inception.device.box, inception.recovery_box)
 
 
 def _say_name(tx: Transaction, hat: Hat) -> None:
@@ -133,7 +126,7 @@ def found(tx: Transaction, hat: Hat, name: str, charter: str | None, currency: s
     Raises:
         RefusedError: this home is in a circuit already. UsageError: the name or the charter is not usable.
     """
-    _refuse_second_circuit(tx.db, b"")
+    check_circuit(tx.db, b"")
     _leave_unsigned(tx, b"")
     text = _clean_charter(_DEFAULT_CHARTER if charter is None else charter)
     _check_currency(currency)
@@ -141,7 +134,7 @@ def found(tx: Transaction, hat: Hat, name: str, charter: str | None, currency: s
     founding = Founding(secrets.token_bytes(16), text, inception, 1)
     tx.enter(founding.circuit)
     roles: list[Role] = [role for role in ROLES if role in hat.roles]
-    tx.append(hat.member, Log.CIRCUIT, [Found(founding, check_name(name), currency, roles), _first_epoch(inception)])
+    tx.append(hat.member, Log.CIRCUIT, [Found(founding, check_name(name), currency, roles), _epoch_of(inception)])
     _say_name(tx, hat)
     return founding.circuit
 
@@ -165,7 +158,12 @@ def _clean_charter(text: str) -> str:
     return clean
 
 
-def _refuse_second_circuit(db: sqlite3.Connection, wanted: bytes) -> None:
+def check_circuit(db: sqlite3.Connection, wanted: bytes) -> None:
+    """Make sure that this home may be of the circuit `wanted` (b"" for one that is being founded).
+
+    Raises:
+        RefusedError: `other_circuit`.
+    """
     bound = db.execute("SELECT value FROM meta WHERE key = 'circuit'").fetchone()
     founded = db.execute("SELECT name FROM circuit").fetchone()
     if bound and founded and bound[0] != wanted and _has_signed(db):
@@ -178,7 +176,16 @@ def _refuse_second_circuit(db: sqlite3.Connection, wanted: bytes) -> None:
 
 
 def _has_signed(db: sqlite3.Connection) -> bool:
-    return db.execute("SELECT 1 FROM log JOIN own ON own.device = log.author WHERE log.seq > 0").fetchone() is not None
+    """Say whether a member of this home has signed something in the circuit, be it with a device that is gone."""
+    own = "SELECT 1 FROM log JOIN own ON own.device = log.author WHERE log.seq > 0"
+    before = "SELECT 1 FROM own JOIN device ON device.member = own.member"
+    return db.execute(f"{own} UNION ALL {before} LIMIT 1").fetchone() is not None
+
+
+def enter_circuit(tx: Transaction, wanted: bytes) -> None:
+    """Bind this home to a circuit, which `check_circuit` has allowed."""
+    _leave_unsigned(tx, wanted)
+    tx.enter(wanted)
 
 
 def _leave_unsigned(tx: Transaction, wanted: bytes) -> None:
@@ -263,7 +270,7 @@ def check_invite(db: sqlite3.Connection, hat: Hat, text: str, now: int) -> Invit
         RefusedError: it is expired, unreadable or for another circuit, or this member is in the circuit already.
     """
     code = read_code(text)
-    _refuse_second_circuit(db, code.circuit)
+    check_circuit(db, code.circuit)
     if db.execute("SELECT 1 FROM member WHERE id = ?", (hat.member,)).fetchone():
         raise RefusedError("member_already", N_("{name} is in the circuit already."), name=hat.name)
     if code.expires <= now:
@@ -278,29 +285,45 @@ def prepare_join(tx: Transaction, home: Path, hat: Hat, text: str) -> InviteCode
         RefusedError: see `check_invite`.
     """
     code = check_invite(tx.db, hat, text, tx.now)
-    _leave_unsigned(tx, code.circuit)
-    tx.enter(code.circuit)
+    enter_circuit(tx, code.circuit)
     remember_addresses(tx, code.addresses, "invite")
-    path = home / "keys" / "joining.json"
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        json.dump({"code": text, "member": hat.member.hex()}, stream)
+    begin_knocking(home, text, hat.member)
     return code
 
 
-def joining(home: Path) -> tuple[InviteCode, bytes] | None:
-    """Return the invite that this home is joining on and the member that joins, None when it is not joining."""
+def begin_knocking(home: Path, text: str, member: bytes) -> None:
+    """Leave an invite, or the code for a device, where the network process finds it."""
+    write_secret(_knock_file(home), {"code": text, "member": member.hex()})
+
+
+def write_secret(path: Path, content: object) -> None:
+    """Write a small file of JSON that its owner alone may read."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        json.dump(content, stream)
+    unfinished.replace(path)
+
+
+def _knock_file(home: Path) -> Path:
+    return home / "keys" / "joining.json"
+
+
+def joining(home: Path) -> tuple[InviteCode | DeviceCode, bytes] | None:
+    """Return the invite or code that this home knocks with and the member that it is for, None when it does not."""
     try:
-        content = json.loads((home / "keys" / "joining.json").read_text("utf-8"))
-        return read_code(content["code"]), bytes.fromhex(content["member"])
+        content = json.loads(_knock_file(home).read_text("utf-8"))
+        text = content["code"]
+        code = read_device_code(text) if text.startswith(DEVICE_PREFIX) else read_code(text)
+        return code, bytes.fromhex(content["member"])
     except (FileNotFoundError, ValueError, KeyError, RefusedError):
         return None
 
 
 def end_joining(home: Path) -> None:
-    """Forget the invite that this home was joining on."""
-    (home / "keys" / "joining.json").unlink(missing_ok=True)
+    """Forget the invite or code that this home was knocking with."""
+    _knock_file(home).unlink(missing_ok=True)
 
 
 def charter(db: sqlite3.Connection) -> str | None:
@@ -344,7 +367,7 @@ def join(tx: Transaction, hat: Hat, code: InviteCode) -> None:
     accepted = charter_hash(charter(tx.db) or "")
     proof = code.key.sign("invite", proof_of_join(code.circuit, hat.member, own, accepted))
     statement = Join(inception, own, accepted, code.key.public, proof)
-    tx.append(hat.member, Log.CIRCUIT, [statement, _first_epoch(inception)])
+    tx.append(hat.member, Log.CIRCUIT, [statement, _epoch_of(inception)])
     _say_name(tx, hat)
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from foodhub.catalog.naming import Named, base32_id, find
 from foodhub.errors import RefusedError
+from foodhub.node.alerts import Alert, alerts
 from foodhub.node.hat import Hat, circuit_id, hats, shown_name
 from foodhub.store.schema import SEQ_BITS
 
@@ -29,10 +30,15 @@ class StatusRow(msgspec.Struct, frozen=True):
     network: str
     read_only: str
     refused: int
+    warnings: list[Alert]
 
 
 class LogRow(msgspec.Struct, frozen=True):
-    """One log as it is held here; `elsewhere` and `always_on` say how far some peer, or one always on, has our own."""
+    """One log as it is held here; `elsewhere` and `always_on` say how far some peer, or one always on, has our own.
+
+    `limit` is the first entry that does not count, 0 for none; `aside` says how many are held from there on, and `why`
+    what set it: `forked`, or a cut, which `removed` its member or `retired` its device.
+    """
 
     author: str
     member: str
@@ -43,6 +49,9 @@ class LogRow(msgspec.Struct, frozen=True):
     own: bool
     elsewhere: int
     always_on: int
+    limit: int
+    aside: int
+    why: str
 
 
 class CircuitRow(msgspec.Struct, frozen=True):
@@ -56,13 +65,18 @@ class CircuitRow(msgspec.Struct, frozen=True):
 
 
 class MemberRow(msgspec.Struct, frozen=True):
-    """A member of the circuit; `name` is None for a household of somebody else."""
+    """A member of the circuit; `name` is None for a household of somebody else.
+
+    `rank` is 1 for the highest of the stewards, 0 for who is none; a member that was removed stays on record.
+    """
 
     id: str
     name: str | None
     roles: list[str]
     admitted: bool
     joined_at: datetime
+    removed: bool
+    rank: int
 
 
 def status(db: sqlite3.Connection, home: str, peers: int, network: str) -> StatusRow:
@@ -85,6 +99,7 @@ def status(db: sqlite3.Connection, home: str, peers: int, network: str) -> Statu
         network=network,
         read_only=read_only[0] if read_only else "",
         refused=refused,
+        warnings=alerts(db),
     )
 
 
@@ -99,9 +114,13 @@ def pending(db: sqlite3.Connection) -> int:
 def list_logs(db: sqlite3.Connection) -> list[LogRow]:
     """Return all logs by member."""
     rows = db.execute(
-        "SELECT l.ref, l.author, l.log, l.seq, l.timestamp, l.elsewhere, l.always_on, d.member, o.member IS NOT NULL"
-        " FROM log l"
-        " LEFT JOIN device d ON d.key = l.author LEFT JOIN own o ON o.device = l.author WHERE l.seq > 0"
+        "SELECT l.ref, l.author, l.log, l.seq, l.timestamp, l.elsewhere, l.always_on, d.member, o.member IS NOT NULL,"
+        ' l."limit", l.held,'
+        " CASE WHEN l.\"limit\" = 0 THEN '' WHEN f.seq = l.\"limit\" THEN 'forked' WHEN m.removed THEN 'removed'"
+        " ELSE 'retired' END"
+        " FROM log l LEFT JOIN device d ON d.key = l.author LEFT JOIN own o ON o.device = l.author"
+        " LEFT JOIN member m ON m.id = d.member"
+        " LEFT JOIN fork_proof f ON f.author = l.author AND f.log = l.log WHERE l.held > 0"
     ).fetchall()
     found = [
         LogRow(
@@ -109,13 +128,16 @@ def list_logs(db: sqlite3.Connection) -> list[LogRow]:
             member=shown_name(db, member) if member else "",
             log=LOG_NAMES[log],
             entries=seq,
-            bytes=_size(db, ref, seq),
+            bytes=_size(db, ref, held),
             last=datetime.fromtimestamp(timestamp / 1000, UTC),
             own=bool(own),
             elsewhere=elsewhere,
             always_on=always_on,
+            limit=limit,
+            aside=held - limit + 1 if 0 < limit <= held else 0,
+            why=why,
         )
-        for ref, author, log, seq, timestamp, elsewhere, always_on, member, own in rows
+        for ref, author, log, seq, timestamp, elsewhere, always_on, member, own, limit, held, why in rows
     ]
     return sorted(found, key=lambda row: (not row.own, row.member.casefold(), row.author, LOG_NAMES.index(row.log)))
 
@@ -129,17 +151,28 @@ def _size(db: sqlite3.Connection, ref: int, seq: int) -> int:
 
 
 def list_members(db: sqlite3.Connection) -> list[MemberRow]:
-    """Return the members of the circuit, by name; the nameless ones last."""
+    """Return the members of the circuit, by name, the nameless ones behind them, and last who was removed."""
+    from foodhub.node.ranks import stewards
+
+    order = stewards(db)
     rows = db.execute(
-        "SELECT m.id, coalesce(p.name, o.name), m.roles, m.admitted, m.joined FROM member m"
+        "SELECT m.id, coalesce(p.name, o.name), m.roles, m.admitted, m.joined, m.removed FROM member m"
         " LEFT JOIN profile p ON p.owner = m.ref"
         " LEFT JOIN own o ON o.member = m.id"
     )
     found = [
-        MemberRow(base32_id(member), name, roles.split(), bool(admitted), datetime.fromtimestamp(joined / 1000, UTC))
-        for member, name, roles, admitted, joined in rows
+        MemberRow(
+            id=base32_id(member),
+            name=name,
+            roles=roles.split(),
+            admitted=bool(admitted),
+            joined_at=datetime.fromtimestamp(joined / 1000, UTC),
+            removed=bool(removed),
+            rank=order.index(member) + 1 if member in order else 0,
+        )
+        for member, name, roles, admitted, joined, removed in rows
     ]
-    return sorted(found, key=lambda row: (row.name is None, (row.name or "").casefold(), row.id))
+    return sorted(found, key=lambda row: (row.removed, row.name is None, (row.name or "").casefold(), row.id))
 
 
 def find_member(db: sqlite3.Connection, text: str) -> MemberRow:
@@ -159,7 +192,7 @@ def circuit(db: sqlite3.Connection) -> CircuitRow:
     """
     identity = circuit_id(db)
     name, code, charter = db.execute("SELECT name, currency, charter FROM circuit").fetchone()
-    (members,) = db.execute("SELECT count(*) FROM member").fetchone()
+    (members,) = db.execute("SELECT count(*) FROM member WHERE NOT removed").fetchone()
     return CircuitRow(base32_id(identity), name, code, members, charter)
 
 
@@ -177,9 +210,9 @@ def admitted(db: sqlite3.Connection, hat: Hat) -> bool | None:
 
 def read_only_error(reason: str) -> RefusedError:
     """Return why this home may not sign any more, as `StatusRow.read_only` names it."""
-    from foodhub.store.guard import SENTENCES
+    from foodhub.store.guard import refused
 
-    return RefusedError("home_read_only", SENTENCES[reason], reason=reason)
+    return refused(reason)
 
 
 def refusals(db: sqlite3.Connection) -> list[tuple[str, int, int, str]]:

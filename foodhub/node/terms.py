@@ -1,29 +1,28 @@
 """At which terms a product is sold in a cycle: those its producer had stated when the cycle opened.
 
 A later price is for the next cycle. The statement in force is read from the log, so nothing is stored and two nodes
-that hold the same entries agree; a product first stated after the opening is sold at its first terms. A withdrawn
-product is sold no more.
+that hold the same entries agree; a product first stated after the opening is sold at its first terms. What counts is
+what stands from the last checkpoint on, each statement at the time at which it was first stated. A withdrawn product is
+sold no more, and none of a member that was removed.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 from foodhub.catalog.product import faults
 from foodhub.catalog.statements import Product
-from foodhub.log.body import open_payload
-from foodhub.log.faults import PeerFault
 from foodhub.log.header import Log
 from foodhub.node.cycles import CycleRow, in_ms
 from foodhub.node.products import product_statement
-from foodhub.store.fold import READERS
+from foodhub.node.standing import is_removed
+from foodhub.store.fold import read_catalog
 from foodhub.store.schema import SEQ_BITS
 
 
 def terms_in_cycle(db: sqlite3.Connection, producer: bytes, local: bytes, cycle: CycleRow) -> Product | None:
     """Return the statement that holds for a product in a cycle, None when it is not sold (any more)."""
     current = product_statement(db, producer, local)
-    if current is None or current.withdrawn:
+    if current is None or current.withdrawn or is_removed(db, producer):
         return None
     opens = in_ms(cycle.opens)
     row = db.execute(
@@ -50,22 +49,14 @@ def _stated_before(db: sqlite3.Connection, producer: bytes, local: bytes, opens:
 def _statements(db: sqlite3.Connection, producer: bytes, local: bytes) -> Iterator[tuple[int, int, Product]]:
     """Yield every counted statement about a product: version, timestamp and what it says."""
     rows = db.execute(
-        "SELECT e.timestamp, e.payload FROM device d JOIN member m ON m.id = d.member"
+        "SELECT e.timestamp, e.kind, e.payload FROM device d JOIN member m ON m.id = d.member"
         " JOIN log l ON l.author = d.key AND l.log = ?"
-        " JOIN entry e ON e.place BETWEEN (l.ref << ?) + 1 AND (l.ref << ?) + l.seq"
-        ' WHERE m.id = ? AND e.payload IS NOT NULL AND (l."limit" = 0 OR e.place < (l.ref << ?) + l."limit")'
-        " ORDER BY l.author, e.place",
-        (int(Log.CATALOG), SEQ_BITS, SEQ_BITS, producer, SEQ_BITS),
+        " JOIN entry e ON e.place BETWEEN (l.ref << ?) + max(l.base, 1) AND (l.ref << ?) + l.seq"
+        " WHERE m.id = ? AND e.payload IS NOT NULL ORDER BY l.author, e.place",
+        (int(Log.CATALOG), SEQ_BITS, SEQ_BITS, producer),
     )
-    for timestamp, payload in rows:
+    for timestamp, kind, payload in rows:
         if local in payload:
-            for statement in _read(payload):
+            for stated, statement in read_catalog(payload, kind, timestamp):
                 if isinstance(statement, Product) and statement.local == local and faults(statement) is None:
-                    yield statement.version, timestamp, statement
-
-
-def _read(payload: bytes) -> Sequence[Any]:
-    try:
-        return READERS[Log.CATALOG].read(open_payload(payload))
-    except PeerFault:
-        return ()
+                    yield statement.version, stated, statement

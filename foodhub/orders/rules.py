@@ -12,7 +12,18 @@ from typing import Final
 from foodhub.catalog.statements import LENGTHS
 from foodhub.catalog.texts import forbidden
 from foodhub.log.encoding import LATEST
-from foodhub.orders.statements import Allot, Answer, Cycle, Order, OrderLine, Profile, Total, derived_id
+from foodhub.orders.statements import (
+    Allot,
+    Answer,
+    Cycle,
+    EraseAnswer,
+    EraseRequest,
+    Order,
+    OrderLine,
+    Profile,
+    Total,
+    derived_id,
+)
 
 MAX_NAME: Final = 100
 """The most characters that the name of a member or of a cycle has."""
@@ -88,6 +99,19 @@ def total_faults(total: Total) -> str | None:
     """Judge the total of a product in a cycle, of which there is one."""
     local = derived_id(b"total", total.cycle_owner, total.cycle, total.producer, total.product)
     return None if total.local == local else "other_id"
+
+
+def erase_request_faults(request: EraseRequest) -> str | None:
+    """Judge a request to erase, of which there is one for each member asked."""
+    local = derived_id(b"erase_request", request.about, request.scope.encode())
+    return None if request.local == local else "other_id"
+
+
+def erase_answer_faults(answer: EraseAnswer) -> str | None:
+    """Judge the answer to a request to erase: one for each, with a date where something is left for later."""
+    if answer.local != derived_id(b"erase_answer", answer.requester, answer.request):
+        return "other_id"
+    return None if (answer.outcome == "later") == (answer.earliest > 0) else "earliest_of_outcome"
 
 
 def _twice(keys: Iterable[tuple[bytes, bytes]]) -> bool:

@@ -147,7 +147,29 @@ class Total(msgspec.Struct, frozen=True, array_like=True, tag="total"):
     promised: Count
 
 
-TradeStatement = Allot | Order | Receipt | Answer | Total
+class EraseRequest(msgspec.Struct, frozen=True, array_like=True, tag="erase_request"):
+    """A member asks the member `about` to erase what that one holds of its orders; `withdrawn` takes it back."""
+
+    local: LocalId
+    version: Seq
+    about: Key
+    scope: Literal["orders"]
+    withdrawn: bool
+
+
+class EraseAnswer(msgspec.Struct, frozen=True, array_like=True, tag="erase_answer"):
+    """What came of a request: `done`, or `later`, and then `earliest` is when what is left may be erased (else 0)."""
+
+    local: LocalId
+    version: Seq
+    request: LocalId
+    request_version: Seq
+    requester: Key
+    outcome: Literal["done", "later"]
+    earliest: Moment
+
+
+TradeStatement = Allot | Order | Receipt | Answer | Total | EraseRequest | EraseAnswer
 
 
 def derived_id(*parts: bytes) -> bytes:

@@ -17,7 +17,7 @@ from foodhub.p2p.intake import Intake
 from foodhub.p2p.link import Link
 from foodhub.p2p.proof import Party
 from foodhub.p2p.redial import Redial
-from foodhub.store.outgoing import frontier, read_run
+from foodhub.store.outgoing import frontier, new_proofs, read_run
 
 log = logging.getLogger(__name__)
 MOST_LINKS = 12
@@ -187,14 +187,21 @@ class Circle:
             link.sync()
 
     async def tell_news(self) -> None:
-        """Announce what the logs gained since the last time, be it ours or somebody else's."""
+        """Announce what came since the last time, be it ours or somebody else's: entries, and proofs of forks."""
         self.redial.learn(await self._node.read(addresses))
-        self._arrival, changed = await self._node.read(changed_logs, self._arrival)
+        since = self._arrival
+        self._arrival, changed = await self._node.read(changed_logs, since)
+        if proofs := await self._node.read(new_proofs, since):
+            for link in list(self.links.values()):
+                link.tell_forks(proofs)
         for author, number, seq in changed:
             before = self._heads.get((author, number), 0)
+            self._heads[author, number] = seq
             if seq > before:
-                self._heads[author, number] = seq
                 await self._announce(author, number, before, seq)
+        if any(number == Log.CIRCUIT for _, number, _ in changed):
+            for link in list(self.links.values()):
+                await link.look_again()
         if any(number != Log.TRADE for _, number, _ in changed):
             for link in list(self.links.values()):
                 await link.look_up_names()

@@ -1,11 +1,15 @@
-"""What a session wants done: it does no I/O itself, and is told afterwards what came of it."""
+"""What a session wants done: it does no I/O itself, and is told afterwards what came of it.
+
+Commands of one kind are answered in the order in which they came; forks are taken before runs that came after them.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from foodhub.log.encoding import encode
-from foodhub.log.run import CheckedRun
+from foodhub.log.forks import ForkProof
+from foodhub.log.run import CheckedRun, Run
 from foodhub.p2p.messages import Message
 
 Standing = Literal["member", "joiner"]
@@ -43,6 +47,46 @@ class LoadRun:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadIds:
+    """Read the ids at these places of a log, b"" where none is held or none counts, then call `ids`."""
+
+    author: bytes
+    log: int
+    seqs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBranch:
+    """Read the headers of this log behind `after` up to their next signature, then call `branch`."""
+
+    author: bytes
+    log: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadForks:
+    """Read the fork proofs that are held for these logs (author, log), then call `forks`."""
+
+    logs: tuple[tuple[bytes, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadWanted:
+    """Read which payloads are wanted, at most `most` bytes of them by their headers, then call `wanted`."""
+
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPayloads:
+    """Read those payloads that are held of (author, log, seqs), at most `most` bytes, then call `payloads`."""
+
+    places: tuple[tuple[bytes, int, list[int]], ...]
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """Find out whether this log goes as far as `seq` here; if it does not, call `sync`."""
 
@@ -58,6 +102,27 @@ class Commit:
     run: CheckedRun
     payloads: list[bytes | None]
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBranch:
+    """Make and keep the fork proof that this run (unchecked) and our own branch make, then call `branch_taken`."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class TakeForks:
+    """Take these fork proofs (unchecked), then call `forks_taken`."""
+
+    proofs: list[ForkProof]
+
+
+@dataclass(frozen=True, slots=True)
+class TakePayloads:
+    """Take these payloads (author, log, seq, payload; unchecked), then call `payloads_taken`."""
+
+    payloads: list[tuple[bytes, int, int, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +160,11 @@ class End:
     theirs: bool = False
 
 
-Command = Send | CheckStanding | LoadFrontier | LoadRun | Look | Commit | Held | Progress | Settled | Faulty | End
+Load = LoadFrontier | LoadRun | LoadIds | LoadBranch | LoadForks | LoadWanted | LoadPayloads | Look
+"""What is read, each answered in its turn."""
+Take = Commit | TakeBranch | TakeForks | TakePayloads
+"""What is written, each answered in its turn."""
+Command = Send | CheckStanding | Load | Take | Held | Progress | Settled | Faulty | End
 
 
 class Outbox:

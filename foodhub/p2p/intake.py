@@ -1,18 +1,26 @@
 """Taking in what arrives on all links: runs queue up and are committed together, about 25 ms of work at a time.
 
-One transaction for many runs is what makes catching up fast; a peer learns of its run's fate only after the commit.
+One transaction for many runs is what makes catching up fast, and short transactions are what lets an own append in
+between; a peer learns of its run's fate only after the commit.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from foodhub.node.application import Node
+from foodhub.node.application import Node, Transaction
 from foodhub.node.exchange import Arrival, held_already, take_runs
 
 log = logging.getLogger(__name__)
 ENTRIES_PER_COMMIT = 1024
+"""So many at first; then as many as fit into `WORK_SECONDS`, by how long the last ones took."""
+FEWEST, MOST = 64, 4096
+WORK_SECONDS = 0.02
+"""Work inside a transaction; writing it to disk comes on top."""
+MANY = 256
+"""From so many entries on nobody looks first whether they are held: the transaction finds out by itself."""
 Done = Callable[[str | None], None]
 
 
@@ -22,12 +30,31 @@ class _Waiting:
     done: Done
 
 
+class Pace:
+    """How many entries go into one commit, learned from how long the last ones took."""
+
+    def __init__(self) -> None:
+        self.entries = ENTRIES_PER_COMMIT
+
+    def learn(self, entries: int, seconds: float) -> None:
+        """Take note that so many entries took so long; too few of them say nothing."""
+        if entries >= FEWEST:
+            fitting = int(entries * WORK_SECONDS / max(seconds, 1e-6))
+            self.entries = max(FEWEST, min(MOST, (self.entries + fitting) // 2))
+
+
 class Intake:
     """The queue in front of the store; `run` serves it."""
 
     def __init__(self, node: Node) -> None:
+        self.pace = Pace()
         self._node = node
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+
+    @property
+    def busy(self) -> bool:
+        """Say whether more waits than is being committed."""
+        return not self._queue.empty()
 
     def put(self, arrival: Arrival, done: Done) -> None:
         """Queue a run; `done` is called with None after its commit, or with the code of why it was refused."""
@@ -37,24 +64,46 @@ class Intake:
         """Commit what comes, in order, until cancelled."""
         while True:
             batch = [await self._queue.get()]
-            entries = len(batch[0].arrival.run.ids)
-            while entries < ENTRIES_PER_COMMIT and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
-                entries += len(batch[-1].arrival.run.ids)
-            held = await self._node.read(held_already, [waiting.arrival.run for waiting in batch])
-            fresh = [waiting for waiting, known in zip(batch, held, strict=True) if not known]
-            results = iter(await self._commit(fresh))
-            for waiting, known in zip(batch, held, strict=True):
-                waiting.done(None if known else next(results))
+            self._fill(batch)
+            for waiting, result in zip(batch, await self._take(batch), strict=True):
+                waiting.done(result)
+
+    def _fill(self, batch: list[_Waiting]) -> None:
+        entries = _entries(batch)
+        while entries < self.pace.entries and not self._queue.empty():
+            batch.append(self._queue.get_nowait())
+            entries += len(batch[-1].arrival.run.ids)
+
+    async def _take(self, batch: list[_Waiting]) -> list[str | None]:
+        """Commit what is new of a batch; neighbours often tell the same news, and that costs no transaction."""
+        if _entries(batch) >= MANY:
+            return await self._commit(batch)
+        held = await self._node.read(held_already, [waiting.arrival.run for waiting in batch])
+        results = iter(await self._commit([waiting for waiting, known in zip(batch, held, strict=True) if not known]))
+        return [None if known else next(results) for known in held]
 
     async def _commit(self, batch: list[_Waiting]) -> list[str | None]:
         """Commit a batch; where that fails, run by run, so that only the one with the fault pays for it."""
         if not batch:
             return []
         try:
-            return await self._node.write(take_runs, [waiting.arrival for waiting in batch])
+            results, seconds = await self._node.write(_timed, [waiting.arrival for waiting in batch])
         except Exception:
             if len(batch) == 1:
                 log.exception("a run could not be taken")
                 return ["not_taken"]
-        return [result for waiting in batch for result in await self._commit([waiting])]
+            return [result for waiting in batch for result in await self._commit([waiting])]
+        self.pace.learn(_entries(batch), seconds)
+        return results
+
+
+def _timed(tx: Transaction, arrivals: Sequence[Arrival]) -> tuple[list[str | None], float]:
+    """Take runs and fold them; return also how many seconds that took."""
+    began = time.perf_counter()
+    results = take_runs(tx, arrivals)
+    tx.fold.flush()
+    return results, time.perf_counter() - began
+
+
+def _entries(batch: Sequence[_Waiting]) -> int:
+    return sum(len(waiting.arrival.run.ids) for waiting in batch)

@@ -6,13 +6,24 @@ It decides nothing about the protocol; it only sees to it that a peer that is si
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from foodhub.log.forks import ForkProof
 from foodhub.log.run import Run
 from foodhub.node.application import Node, now
-from foodhub.node.exchange import Arrival, count_refusal, head, not_noted, note_elsewhere, visitor
+from foodhub.node.exchange import (
+    Arrival,
+    count_refusal,
+    head,
+    not_noted,
+    note_elsewhere,
+    take_branch,
+    take_forks,
+    take_payloads,
+    visitor,
+)
 from foodhub.p2p.commands import (
     CheckStanding,
     Command,
@@ -20,18 +31,27 @@ from foodhub.p2p.commands import (
     End,
     Faulty,
     Held,
+    Load,
+    LoadBranch,
+    LoadForks,
     LoadFrontier,
+    LoadIds,
+    LoadPayloads,
     LoadRun,
+    LoadWanted,
     Look,
     Progress,
     Send,
     Settled,
+    TakeBranch,
+    TakeForks,
+    TakePayloads,
 )
 from foodhub.p2p.host import FrameStream, StreamClosed
 from foodhub.p2p.intake import Intake
 from foodhub.p2p.proof import Party
 from foodhub.p2p.session import Session, State
-from foodhub.store.outgoing import frontier, read_run
+from foodhub.store.outgoing import fork_proofs, frontier, ids_at, payloads_at, read_branch, read_run, wanted
 
 log = logging.getLogger(__name__)
 SHOW_EVERY = 100
@@ -77,6 +97,7 @@ class Link:
         self._waiting = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._devices: tuple[bytes, ...] = ()
+        self._invite = b""
         self._named = False
         self._shown = 0
 
@@ -116,6 +137,10 @@ class Link:
         """Tell the peer what is new."""
         self._do(self.session.announce(run, payloads))
 
+    def tell_forks(self, proofs: Sequence[ForkProof]) -> None:
+        """Tell the peer of fork proofs that are new here."""
+        self._do(self.session.tell_forks(proofs))
+
     def sync(self) -> None:
         """Start a round."""
         self._do(self.session.sync())
@@ -140,16 +165,14 @@ class Link:
                     self._post(frame)
                 case Commit():
                     self._commit(command)
-                case LoadRun():
-                    self._spawn(self._load_run(command))
-                case LoadFrontier():
-                    self._spawn(self._load_frontier())
-                case Look(author, number, seq):
-                    self._spawn(self._look(author, number, seq))
+                case TakeBranch() | TakeForks() | TakePayloads():
+                    self._spawn(self._take(command))
                 case CheckStanding():
                     self._spawn(self._check_standing(command))
-                case _:
+                case Held() | Progress() | Settled() | Faulty() | End():
                     self._take_note(command)
+                case _:
+                    self._spawn(self._load(command))
         if self.session.ahead != self.seen.ahead and (self.session.ahead == 0 or now() - self._shown > SHOW_EVERY):
             self._shown = now()
             self._show(ahead=self.session.ahead)
@@ -164,6 +187,9 @@ class Link:
                 self._show(state="connected", behind=0)
             case Faulty(code):
                 self._spawn(self._count(code))
+                if code == "bad_version":
+                    # People have to know that this program is too old for a part of what the others write.
+                    self._show(reason=code)
             case End(code, theirs):
                 self._end(code, theirs=theirs)
 
@@ -179,6 +205,13 @@ class Link:
         if self._waiting > MOST_WAITING:
             log.info("link with %s given up: it takes nothing", self.peer)
             self._stream.abandon()
+
+    async def look_again(self) -> None:
+        """End the link if the peer has lost its standing meanwhile: it was retired, or its member removed."""
+        if self.session.state is State.READY and self._devices and self._invite == b"":
+            found = await self._node.read(visitor, self._devices, b"", now())
+            if found.standing is None:
+                self._do(self.session.refuse(found.refusal))
 
     async def look_up_names(self) -> None:
         """Find out what the members behind this link are called, once their names have come."""
@@ -212,23 +245,45 @@ class Link:
 
         self._intake.put(Arrival(command.run, command.payloads, self.peer), done)
 
-    async def _load_run(self, wanted: LoadRun) -> None:
-        found = await self._node.read(read_run, wanted.author, wanted.log, wanted.after)
-        self._do(self.session.loaded(*(found or (None, ()))))
+    async def _load(self, what: Load) -> None:
+        """Read what the session asked for; the store answers in the order of the questions."""
+        read, session = self._node.read, self.session
+        match what:
+            case LoadRun(author, number, after):
+                self._do(session.loaded(*(await read(read_run, author, number, after) or (None, ()))))
+            case LoadFrontier():
+                self._do(session.frontier(await read(frontier)))
+            case LoadIds(author, number, seqs):
+                self._do(session.ids(await read(ids_at, author, number, seqs)))
+            case LoadBranch(author, number, after):
+                self._do(session.branch(await read(read_branch, author, number, after)))
+            case LoadForks(logs):
+                self._do(session.forks(await read(fork_proofs, logs)))
+            case LoadWanted(most):
+                self._do(session.wanted(await read(wanted, most)))
+            case LoadPayloads(places, most):
+                self._do(session.payloads(await read(payloads_at, places, most)))
+            case Look(author, number, seq):
+                if await read(head, author, number) < seq:
+                    self.sync()
 
-    async def _load_frontier(self) -> None:
-        self._do(self.session.frontier(await self._node.read(frontier)))
-
-    async def _look(self, author: bytes, number: int, seq: int) -> None:
-        if await self._node.read(head, author, number) < seq:
-            self.sync()
+    async def _take(self, what: TakeBranch | TakeForks | TakePayloads) -> None:
+        """Hand the store what came beside runs."""
+        write, session = self._node.write, self.session
+        match what:
+            case TakeBranch(run):
+                self._do(session.branch_taken(await write(take_branch, run, self.peer)))
+            case TakeForks(proofs):
+                self._do(session.forks_taken(await write(take_forks, proofs, self.peer)))
+            case TakePayloads(payloads):
+                self._do(session.payloads_taken(await write(take_payloads, payloads, self.peer)))
 
     async def _check_standing(self, who: CheckStanding) -> None:
         found = await self._node.read(visitor, who.devices, who.invite, now())
         if self.party.invite and (found.standing or self.party.dialer):
             # Whom a joiner dials it need not know: the logs 0 that it takes prove themselves against the circuit's id.
             found = replace(found, standing="joiner", refusal="")
-        self._devices = who.devices
+        self._devices, self._invite = who.devices, who.invite or (b"?" if self.party.invite else b"")
         self.addresses = tuple(a for a in who.addresses if a.endswith(f"/p2p/{self.peer}") and len(a) <= 300)
         self.seen.members, self.seen.always_on = found.names, found.always_on
         standing: Any = found.standing

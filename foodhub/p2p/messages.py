@@ -11,6 +11,7 @@ import msgspec
 
 from foodhub.log.encoding import Count, Key, Seq, Signature, decode, encode
 from foodhub.log.faults import PeerFault
+from foodhub.log.forks import ForkProof
 from foodhub.log.frontier import Item
 from foodhub.log.run import Run
 
@@ -19,6 +20,11 @@ MAX_FRAME = 1024 * 1024
 ITEMS_PER_FRAME = 4000
 PACK_FROM = 2048
 """Payload frames of logs 0 and 1 are compressed from this size on."""
+
+PROOFS_ASKED = 1000
+PROOFS_PER_FRAME = 16
+PROBES = 16
+LACK_BYTES = 1024 * 1024
 
 Nonce = Key
 Digest = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
@@ -60,7 +66,7 @@ class Items(msgspec.Struct, frozen=True, array_like=True, tag=4):
     """The answerer's items in the buckets that differ, by author; `last` ends the list."""
 
     buckets: list[Count]
-    authors: list[tuple[Key, list[tuple[Count, Seq, Key, Count]]]]
+    authors: list[tuple[Key, list[tuple[Count, Count, Key, Count]]]]
     last: bool
 
 
@@ -129,6 +135,61 @@ class Refuse(msgspec.Struct, frozen=True, array_like=True, tag=15):
     code: str
 
 
+class AskForks(msgspec.Struct, frozen=True, array_like=True, tag=16):
+    """Send the fork proofs that are held for these logs (author, log), at most `PROOFS_ASKED`."""
+
+    logs: list[tuple[Key, Count]]
+
+
+class Forks(msgspec.Struct, frozen=True, array_like=True, tag=17):
+    """Fork proofs, at most `PROOFS_PER_FRAME`: asked for, or of logs whose limit the other side does not know."""
+
+    proofs: list[ForkProof]
+
+
+class Probe(msgspec.Struct, frozen=True, array_like=True, tag=18):
+    """Which entries stand at these places of a log, at most `PROBES`? It finds out where two branches part."""
+
+    author: Key
+    log: Count
+    seqs: list[Seq]
+
+
+class Ids(msgspec.Struct, frozen=True, array_like=True, tag=19):
+    """The ids at the places asked for, in that order; empty where none is held or none counts."""
+
+    author: Key
+    log: Count
+    ids: list[bytes]
+
+
+class Show(msgspec.Struct, frozen=True, array_like=True, tag=20):
+    """Send the headers of the run behind `after`."""
+
+    author: Key
+    log: Count
+    after: Count
+
+
+class Branch(msgspec.Struct, frozen=True, array_like=True, tag=21):
+    """The headers asked for: one run, or none."""
+
+    runs: list[Run]
+
+
+class Lack(msgspec.Struct, frozen=True, array_like=True, tag=22):
+    """Payloads that are wanted: (author, log, seqs); together at most `LACK_BYTES` by their headers."""
+
+    places: list[tuple[Key, Count, list[Seq]]]
+
+
+class Found(msgspec.Struct, frozen=True, array_like=True, tag=23):
+    """Payloads that were wanted and are held here: (author, log, seq, payload); `last` ends the answer to a `Lack`."""
+
+    payloads: list[tuple[Key, Count, Seq, bytes]]
+    last: bool
+
+
 Message = (
     Hello
     | Proof
@@ -146,6 +207,14 @@ Message = (
     | Announce
     | Nudge
     | Refuse
+    | AskForks
+    | Forks
+    | Probe
+    | Ids
+    | Show
+    | Branch
+    | Lack
+    | Found
 )
 _decoder: "msgspec.msgpack.Decoder[Message]" = msgspec.msgpack.Decoder(Message)
 _payload_list = msgspec.msgpack.Decoder(list[bytes])
@@ -160,6 +229,17 @@ def read_message(frame: bytes) -> Message:
     if len(frame) > MAX_FRAME:
         raise PeerFault("too_large")
     return decode(_decoder, frame)
+
+
+def is_newer(frame: bytes) -> bool:
+    """Say whether a frame that can't be read is the hello of a newer program, whatever else stands in it."""
+    try:
+        match msgspec.msgpack.decode(frame[:MAX_FRAME]):
+            case [0, int(version), *_]:
+                return version > VERSION
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        pass
+    return False
 
 
 def write_items(items: list[Item], buckets: list[int]) -> list[Items]:

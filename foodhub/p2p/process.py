@@ -23,6 +23,7 @@ from foodhub import words
 from foodhub.errors import N_, ExitCode, FoodhubError, UsageError
 from foodhub.node import live
 from foodhub.node.application import News, Node, open_node
+from foodhub.node.checkpoints import prune_slice
 from foodhub.node.exchange import remember, setting
 from foodhub.p2p.circle import Circle
 from foodhub.p2p.host import Host, PortInUse, open_host, quiet_libp2p_logging
@@ -35,6 +36,10 @@ log = logging.getLogger(__name__)
 PROTOCOL = "/foodhub/1"
 ANY_PORT = "/ip4/127.0.0.1/tcp/0"
 LOCK_ATTEMPTS = 5
+HOURLY = 3600.0
+"""Seconds after which duties are looked at on a home where nothing happens: some are due by the calendar."""
+CATCHING_UP_SECONDS = 0.05
+"""While much is coming in, what follows from it (telling others, duties) is done this often, not after each commit."""
 
 
 def transport_seed(home: Path) -> bytes:
@@ -119,6 +124,9 @@ class NetworkProcess:
 
     async def run(self, bootstrap: Sequence[str]) -> None:
         """Serve until cancelled."""
+        # While nobody is served: what is dropped now, nobody was promised.
+        while await self.node.write(prune_slice):
+            pass
         await self.circle.prepare()
         self.circle.redial.learn(bootstrap)
         self._live.execute("UPDATE process SET state = 'running', addresses = ?", (json.dumps(self.host.addresses),))
@@ -139,7 +147,9 @@ class NetworkProcess:
             await self.circle.tell_news()
             if await self._do_duties():
                 await self.circle.tell_news()
-            await news.wait()
+            await news.wait(HOURLY)
+            if self.intake.busy:
+                await asyncio.sleep(CATCHING_UP_SECONDS)
 
     async def _do_duties(self) -> int:
         """Do what is due; what goes wrong there must not take the node off the network."""
@@ -184,7 +194,7 @@ class NetworkProcess:
             " ON CONFLICT DO UPDATE SET members = ?2, state = ?3, contact = ?4, behind = ?5, ahead = ?6, reason = ?7",
             row,
         )
-        if seen.reason and link.party.dialer:
+        if seen.state == "refused" and link.party.dialer:
             self._live.execute("UPDATE process SET refusal = ?", (seen.reason,))
 
 

@@ -1,18 +1,22 @@
 """Rounds: how two nodes find out what either lacks, and send it. The dialer asks, the other answers.
 
 Summary against summary; where they differ, the items of the buckets that differ; then each side sends what the other
-lacks. Logs 0 are brought to the end first, since who is a member decides what may be taken of the others.
+lacks. Logs 0 are brought to the end first, since who is a member decides what may be taken of the others. In the end
+each side asks for the payloads that it wants.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Literal
 
 from foodhub.log.faults import PeerFault
-from foodhub.log.frontier import Item, bucket_count, bucket_digests, bucket_of, differing, frontier_digest
+from foodhub.log.forks import ForkProof
+from foodhub.log.frontier import NO_LIMIT, Item, bucket_count, bucket_digests, bucket_of, differing, frontier_digest
 from foodhub.log.header import Log
 from foodhub.p2p import messages as m
 from foodhub.p2p.commands import Command, LoadFrontier, Outbox, Settled
+from foodhub.p2p.lacking import Lacking
+from foodhub.p2p.limits import Limits
 from foodhub.p2p.transfer import Receiving, Sending, Stretch
 
 CIRCUIT_ROUNDS = 3
@@ -29,12 +33,13 @@ class Stage(Enum):
     SUMMARY = auto()
     ITEMS = auto()
     EXCHANGE = auto()
+    LACKING = auto()
 
 
 class Rounds:
     """The rounds of one session: `allowed` are the logs it may speak of, `salt` is that of its buckets.
 
-    `note` is told what the peer is known to have: (author, log, seq).
+    `note` is told what the peer is known to have: (author, log, seq); `search` where it has another entry than we.
     """
 
     def __init__(
@@ -43,12 +48,17 @@ class Rounds:
         sending: Sending,
         receiving: Receiving,
         note: Callable[[tuple[tuple[bytes, int, int], ...]], None],
+        search: Callable[..., None],
     ) -> None:
         self.stage = Stage.IDLE
+        self.limits = Limits(out, receiving.wait_for)
+        self.lacking = Lacking(out)
         self._out = out
         self._sending = sending
         self._receiving = receiving
         self._note = note
+        self._search = search
+        self._doubted: dict[tuple[bytes, int], tuple[Item, Item]] = {}
         self._dialer = False
         self._allowed: tuple[int, ...] = ()
         self._salt = b""
@@ -63,10 +73,13 @@ class Rounds:
         self._sent_seen = False
         self._waiting_summary: m.Summary | None = None
         self._wants: list[tuple[bytes, int, int]] = []
+        self._held_back: list[Stretch] | None = None
 
     def prepare(self, *, dialer: bool, allowed: tuple[int, ...], salt: bytes) -> None:
         """Take what is only known after the proof."""
         self._dialer, self._allowed, self._salt = dialer, allowed, salt
+        self.limits.prepare(allowed)
+        self.lacking.prepare(allowed)
 
     def take(self, message: m.Message) -> None:
         """Take a message of a round.
@@ -81,19 +94,30 @@ class Rounds:
                 self.take_ask(message)
             case m.Items():
                 self.take_items(message)
+            case m.AskForks():
+                self._require_idle()
+                self.limits.take_ask(message)
             case m.Want():
                 self.take_want(message)
+            case m.Lack() | m.Found():
+                self.lacking.take(message)
             case m.Nudge() if self._dialer:
                 self.sync()
+            case m.Totals() | m.Credit() | m.Sent():
+                self._take_transfer(message)
+            case _:
+                raise PeerFault("bad_message")
+
+    def _take_transfer(self, message: m.Totals | m.Credit | m.Sent) -> None:
+        match message:
             case m.Totals(entries):
                 self._receiving.expect(entries)
             case m.Credit(size):
                 self.transfer(self._sending.refill(size))
             case m.Sent():
                 self._sent_seen = True
+                self._out.extend(self._receiving.complete())
                 self.advance()
-            case _:
-                raise PeerFault("bad_message")
 
     def frontier(self, items: list[Item]) -> None:
         """Go on with the frontier that `LoadFrontier` asked for."""
@@ -150,7 +174,8 @@ class Rounds:
 
     def _require_idle(self) -> None:
         """On the answering side: make sure that nothing we were asked for before is still open."""
-        if self._dialer or self._purpose or self._waiting_summary or self._sending.open:
+        busy = self._sending.open or self._held_back is not None
+        if self._dialer or self._purpose or self._waiting_summary or busy:
             raise PeerFault("bad_message")
 
     def take_ask(self, ask: m.Ask) -> None:
@@ -163,7 +188,7 @@ class Rounds:
     def _equal_classes(self, summary: m.Summary) -> list[bool]:
         """Compare a summary with ours, and take note that the peer has what is equal."""
         equal = [mine == theirs for mine, theirs in zip(self._summary().classes, summary.classes, strict=True)]
-        held = tuple((item.author, item.log, item.seq) for item in self._ours if equal[item.log])
+        held = tuple((item.author, item.log, item.seq) for item in self._ours if item.seq and equal[item.log])
         if held:
             self._note(held)
         return equal
@@ -172,7 +197,11 @@ class Rounds:
         equal = self._equal_classes(summary)
         self._out.send(self._summary())
         if all(equal):
-            self._out.add(Settled())
+            self._settle()
+
+    def _settle(self) -> None:
+        """On the answering side: a round is over once it brought also the payloads that are wanted."""
+        self.lacking.begin(lambda: self._out.add(Settled()))
 
     def _decide(self, equal: list[bool]) -> None:
         """Choose what to ask for: logs 0 until the circuit agrees, then the others."""
@@ -212,23 +241,42 @@ class Rounds:
 
     def _exchange(self) -> None:
         """Compare item by item: say what we want, and send what the peer lacks."""
-        theirs = {(item.author, item.log): item for item in self._theirs if item.log in self._asked}
-        ours = {(item.author, item.log): item for item in self._ours if item.log in self._asked}
-        wants = [
-            (*key, ours[key].seq if key in ours else 0) for key, item in theirs.items() if _ahead(item, ours.get(key))
-        ]
         buckets = len(self._digests) // 8
-        lacking: list[Stretch] = [
-            (*key, theirs[key].seq if key in theirs else 0, item.seq)
-            for key, item in ours.items()
-            if _ahead(item, theirs.get(key))
+        theirs = {(item.author, item.log): item for item in self._theirs if item.log in self._asked}
+        ours = {
+            (item.author, item.log): item
+            for item in self._ours
+            if item.log in self._asked
             and (not buckets or bucket_of(item.author, buckets, self._salt) in self._their_buckets)
-        ]
+        }
+        for key, mine in ours.items():
+            other = theirs.get(key)
+            if other is not None and other.seq == mine.seq and other.id != mine.id:
+                self._search(*key, mine.seq)
+            elif other not in {None, mine} and not _ahead(mine, other) and not _ahead(other, mine):
+                self._doubt(key, (mine, other))
         self.stage = Stage.EXCHANGE
         self._sent_seen = False
+        self.limits.compare(ours, theirs)
+        wants = [(*key, after) for key, item in theirs.items() for after, _ in _ahead(item, ours.get(key))]
         for start in range(0, max(len(wants), 1), WANT_PER_FRAME):
             self._out.send(m.Want(wants[start : start + WANT_PER_FRAME], last=start + WANT_PER_FRAME >= len(wants)))
-        self.transfer(self._sending.begin(lacking))
+        self._begin(
+            [
+                Stretch(*key, after, upto, theirs[key].limit if key in theirs else NO_LIMIT)
+                for key, item in ours.items()
+                for after, upto in _ahead(item, theirs.get(key))
+            ]
+        )
+
+    def _doubt(self, key: tuple[bytes, int], items: tuple[Item, Item]) -> None:
+        """Search for a fork where two items still differ after a round though neither side lacks anything.
+
+        A limit that one side has from a cut in the branch that the other refuses hides it.
+        """
+        if self._doubted.get(key) == items:
+            self._search(*key, min(item.seq for item in items) + 1, sure=False)
+        self._doubted[key] = items
 
     def take_want(self, want: m.Want) -> None:
         """Take what the peer wants; after the last, send it."""
@@ -240,13 +288,29 @@ class Rounds:
             return
         have = {(author, log): seq for author, log, seq in self._wants}
         self._wants = []
-        allowed = self._allowed
-        lacking: list[Stretch] = [
-            (item.author, item.log, have[item.author, item.log], item.seq)
-            for item in self._ours
-            if item.log in allowed and have.get((item.author, item.log), item.seq) < item.seq
-        ]
-        self.transfer(self._sending.begin(lacking))
+        self._begin(
+            [
+                Stretch(item.author, item.log, have[item.author, item.log], item.seq)
+                for item in self._ours
+                if item.log in self._allowed and have.get((item.author, item.log), item.seq) < item.seq
+            ]
+        )
+
+    def _begin(self, lacking: list[Stretch]) -> None:
+        """Send, but not before the proofs that stand before it: a run may end at an entry that only a proof names."""
+        if self.limits.loading:
+            self._held_back = lacking
+        else:
+            self.transfer(self._sending.begin(lacking))
+
+    def forks(self, proofs: Sequence[ForkProof]) -> None:
+        """Send the proofs that `LoadForks` asked for, and what had to wait for them."""
+        self.limits.loaded(proofs)
+        if self.limits.loading:
+            return
+        held_back, self._held_back = self._held_back, None
+        if held_back is not None:
+            self.transfer(self._sending.begin(held_back))
 
     def transfer(self, commands: list[Command]) -> None:
         """Send on, and go on with the round if that was the last of it."""
@@ -261,24 +325,33 @@ class Rounds:
         if self._waiting_summary:
             summary, self._waiting_summary = self._waiting_summary, None
             self._load(summary)
-        if self.stage is Stage.EXCHANGE and self._sent_seen and not self._sending.open:
+        if not self._sent_seen or self._sending.open or self._held_back is not None:
+            return
+        if self.stage is Stage.EXCHANGE:
             if self._asked == CIRCUIT:
                 self.start()
             else:
                 self._finish_round()
-        elif not self._dialer and self._sent_seen and not self._sending.open:
+        elif not self._dialer:
             self._sent_seen = False
-            self._out.add(Settled())
+            self._settle()
 
     def _finish_round(self) -> None:
-        self.stage = Stage.IDLE
+        self.stage = Stage.LACKING
         self._circuit_rounds = 0
         self._receiving.skipped.clear()
+        self.lacking.begin(self._end_round)
+
+    def _end_round(self) -> None:
+        self.stage = Stage.IDLE
         self._out.add(Settled())
         if self._again:
             self._again = False
             self.start()
 
 
-def _ahead(item: Item, other: Item | None) -> bool:
-    return other is None or item.seq > other.seq
+def _ahead(item: Item, other: Item | None) -> list[tuple[int, int]]:
+    """Return what `other` lacks of `item` below its own limit: (behind which seq, up to which), or nothing."""
+    after, limit = (other.seq, other.limit) if other else (0, NO_LIMIT)
+    upto = item.seq if limit == NO_LIMIT else min(item.seq, limit - 1)
+    return [(after, upto)] if upto > after else []

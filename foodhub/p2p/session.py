@@ -2,69 +2,35 @@
 
 First the proof of devices, then rounds: the dialer asks (summary, buckets, items), each side sends what the other
 lacks, logs 0 to the end before the others. Between rounds both sides announce what is new. Announcements are hints;
-rounds are the guarantee.
+rounds are the guarantee. Where logs turn out to be forked, the place is searched for and the proof travels.
 """
 
-from collections.abc import Sequence
-from enum import Enum, auto
+from collections.abc import Callable, Sequence
+from typing import ParamSpec
 
 from foodhub.log.faults import PeerFault
+from foodhub.log.forks import ForkProof
 from foodhub.log.frontier import Item
 from foodhub.log.run import CheckedRun, Run, check_run
 from foodhub.p2p import messages as m
+from foodhub.p2p.bisecting import Bisecting
 from foodhub.p2p.commands import Command, End, Faulty, Held, Look, Outbox, Standing
+from foodhub.p2p.lacking import Payload, Wanted
 from foodhub.p2p.proof import Party
 from foodhub.p2p.rounds import CIRCUIT, MAX_ITEMS, REST, Rounds
+from foodhub.p2p.states import MAY_COME, State
 from foodhub.p2p.transfer import Receiving, Sending
 
+__all__ = ["Session", "State"]
+P = ParamSpec("P")
 EARLY_BYTES = 256 * 1024
 """Bytes kept while we look up who the peer is; a round brings what comes beyond."""
 FAULTS_BORNE = 16
 """So many refused runs in one session, and it ends: the peer pays, not we."""
-DROPPED = frozenset({"unknown_author", "above_limit", "forked", "own_log", "not_taken"})
+DROPPED = frozenset(
+    {"unknown_author", "above_limit", "forked", "branched", "unsigned", "own_log", "bad_version", "not_taken"}
+)
 """Why a run is left lying though its sender broke no rule: it passes on what others wrote, or the failure is ours."""
-
-
-class State(Enum):
-    """Where a session stands."""
-
-    HELLO = auto()
-    PROOF = auto()
-    STANDING = auto()
-    READY = auto()
-    ENDED = auto()
-
-
-MAY_COME: dict[State, tuple[type, ...]] = {
-    State.HELLO: (m.Hello, m.Refuse),
-    State.PROOF: (m.Proof, m.Refuse),
-    # A side may be ready before the other has looked up who it is talking to: what comes then waits in `_early`.
-    State.STANDING: (
-        m.Summary,
-        m.Nudge,
-        m.Announce,
-        m.Have,
-        m.Refuse,
-    ),
-    State.READY: (
-        m.Summary,
-        m.Ask,
-        m.Items,
-        m.Want,
-        m.Totals,
-        m.Headers,
-        m.Payloads,
-        m.Packed,
-        m.Sent,
-        m.Credit,
-        m.Have,
-        m.Announce,
-        m.Nudge,
-        m.Refuse,
-    ),
-    State.ENDED: (),
-}
-"""Which messages may come in which state; any other ends the session and changes nothing."""
 
 
 class Session:
@@ -80,8 +46,11 @@ class Session:
         self._early_bytes = 0
         self._sending = Sending()
         self._receiving = Receiving(party.circuit)
-        self.rounds = Rounds(self._out, self._sending, self._receiving, self._note)
+        self._bisecting = Bisecting(self._out, self._sync)
+        self.rounds = Rounds(self._out, self._sending, self._receiving, self._note, self._bisecting.search)
         self._faults = 0
+        self._forked: set[tuple[bytes, int]] = set()
+        self._outdated = False
         self.peer_has: dict[tuple[bytes, int], int] = {}
 
     # What the driver calls
@@ -98,11 +67,7 @@ class Session:
 
     def frame(self, data: bytes) -> list[Command]:
         """Take a frame from the peer."""
-        try:
-            self._message(m.read_message(data), len(data))
-        except PeerFault as fault:
-            self._break(fault)
-        return self._flush()
+        return self._do(self._frame, data)
 
     def over(self) -> None:
         """Say that the stream has ended: what is still under way leads to nothing."""
@@ -119,19 +84,19 @@ class Session:
         self.state = State.READY
         salt = self.party.salt(self._their_nonce)
         self.rounds.prepare(dialer=self.party.dialer, allowed=self._allowed(), salt=salt)
+        self._bisecting.prepare(self._allowed())
         if self.party.dialer:
             self.rounds.start()
-        try:
-            self._take_early()
-        except PeerFault as fault:
-            self._break(fault)
+        return self._do(self._take_early)
+
+    def refuse(self, code: str) -> list[Command]:
+        """End the session because the peer has no standing any more, and why."""
+        self._end(code)
         return self._flush()
 
     def sync(self) -> list[Command]:
         """Start a round, or ask the other side to."""
-        if self.state is State.READY:
-            self.rounds.sync()
-        return self._flush()
+        return self._when_ready(self._sync)
 
     def announce(self, run: Run, payloads: Sequence[bytes]) -> list[Command]:
         """Tell the peer what is new, unless it is known to have it or may not have it."""
@@ -141,22 +106,87 @@ class Session:
             self._out.send(m.Announce(run, list(payloads)))
         return self._flush()
 
+    def tell_forks(self, proofs: Sequence[ForkProof]) -> list[Command]:
+        """Tell the peer of fork proofs that are new here, unless it has them or may not have them."""
+        return self._when_ready(self.rounds.limits.tell, proofs)
+
     def frontier(self, items: list[Item]) -> list[Command]:
         """Give the frontier that `LoadFrontier` asked for."""
-        if self.state is State.READY:
-            self.rounds.frontier(items)
-        return self._flush()
+        return self._when_ready(self.rounds.frontier, items)
 
     def loaded(self, run: Run | None, payloads: Sequence[bytes]) -> list[Command]:
         """Give the run that `LoadRun` asked for, None when there is none (any more)."""
-        if self.state is State.READY:
-            self.rounds.transfer(self._sending.loaded(run, payloads))
-        return self._flush()
+        return self._when_ready(lambda: self.rounds.transfer(self._sending.loaded(run, payloads)))
+
+    def ids(self, ids: Sequence[bytes]) -> list[Command]:
+        """Give the ids that `LoadIds` asked for, in its order."""
+        return self._when_ready(self._bisecting.ids, ids)
+
+    def branch(self, run: Run | None) -> list[Command]:
+        """Give the headers that `LoadBranch` asked for, None when there are none."""
+        return self._when_ready(self._bisecting.branch, run)
+
+    def branch_taken(self, code: str | None) -> list[Command]:
+        """Say that `TakeBranch` made a fork proof (None), or why it made none."""
+        return self._when_ready(self._branch_taken, code)
+
+    def forks(self, proofs: Sequence[ForkProof]) -> list[Command]:
+        """Give the proofs that `LoadForks` asked for: those that there are."""
+        return self._when_ready(self.rounds.forks, proofs)
+
+    def forks_taken(self, codes: Sequence[str | None]) -> list[Command]:
+        """Say of each proof of `TakeForks` that it holds (None), or why not."""
+        return self._when_ready(self._forks_taken, codes)
+
+    def wanted(self, places: Sequence[Wanted]) -> list[Command]:
+        """Give the places (author, log, seqs) that `LoadWanted` asked for."""
+        return self._when_ready(self.rounds.lacking.wanted, places)
+
+    def payloads(self, found: Sequence[Payload]) -> list[Command]:
+        """Give those payloads (author, log, seq, payload) that `LoadPayloads` asked for and that are held."""
+        return self._when_ready(self.rounds.lacking.payloads, found)
+
+    def payloads_taken(self, count: int) -> list[Command]:
+        """Say how many of the payloads of `TakePayloads` were wanted, right and so taken."""
+        return self._when_ready(self.rounds.lacking.taken, count)
 
     def committed(self, run: CheckedRun, size: int, fault: str | None) -> list[Command]:
         """Say that a run was taken, or why it was not; `size` is that of the `Commit`."""
-        if self.state is not State.READY:
-            return []
+        return self._when_ready(self._committed, run, size, fault)
+
+    # What came of the commands
+
+    def _when_ready(self, act: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> list[Command]:
+        """Go on with what came of a command, unless the session has ended."""
+        return self._do(act, *args, **kwargs) if self.state is State.READY else self._flush()
+
+    def _do(self, act: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> list[Command]:
+        """Return the commands that follow from an act; a rule that it finds broken ends the session."""
+        try:
+            act(*args, **kwargs)
+        except PeerFault as fault:
+            self._break(fault)
+        return self._flush()
+
+    def _sync(self) -> None:
+        self.rounds.sync()
+
+    def _branch_taken(self, code: str | None) -> None:
+        self._bisecting.taken(code)
+        if code is not None and code not in DROPPED:
+            self._bear(code)
+
+    def _forks_taken(self, codes: Sequence[str | None]) -> None:
+        """Bear with proofs that do not hold; after one that was new, both sides may have more for each other."""
+        news, refused = self.rounds.limits.taken(codes)
+        for code in refused:
+            if code not in DROPPED:
+                self._bear(code)
+        self.rounds.advance()
+        if news:
+            self.rounds.sync()
+
+    def _committed(self, run: CheckedRun, size: int, fault: str | None) -> None:
         self._out.extend(self._receiving.committed(run, size))
         if fault is None:
             self.peer_has[run.author, run.log] = max(self.peer_has.get((run.author, run.log), 0), run.last)
@@ -164,7 +194,6 @@ class Session:
         else:
             self._not_taken(run, fault, announced=not size)
         self.rounds.advance()
-        return self._flush()
 
     def _not_taken(self, run: CheckedRun, fault: str, *, announced: bool) -> None:
         """Draw the consequence of a refusal: ask for what is missing, leave it lying, or make the peer pay."""
@@ -173,11 +202,32 @@ class Session:
             self.rounds.sync()
         elif fault in DROPPED:
             self._receiving.skipped.add((run.author, run.log))
+            self._look_for_fork(run, fault)
+            if fault in {"above_limit", "unknown_author"}:
+                # Of a log that forks at its first entry nothing counts, so no item tells of it.
+                self.rounds.limits.offer((run.author, run.log))
         elif fault != "gap":
             self._receiving.skipped.add((run.author, run.log))
             self._bear(fault)
 
+    def _look_for_fork(self, run: CheckedRun, fault: str) -> None:
+        """Search for a fork that lies below a run; of one that the store could prove at once tell in another round."""
+        if fault == "branched":
+            self._bisecting.search(run.author, run.log, run.first - 1)
+        elif fault == "forked" and (run.author, run.log) not in self._forked:
+            self._forked.add((run.author, run.log))
+            self.rounds.sync()
+
     # What the peer says
+
+    def _frame(self, data: bytes) -> None:
+        try:
+            message = m.read_message(data)
+        except PeerFault:
+            if self.state is State.HELLO and m.is_newer(data):
+                raise PeerFault("bad_version") from None
+            raise
+        self._message(message, len(data))
 
     def _message(self, message: m.Message, size: int) -> None:
         if not isinstance(message, MAY_COME[self.state]):
@@ -198,8 +248,16 @@ class Session:
                 self._note(tuple(logs))
             case m.Announce():
                 self._on_announce(message)
+            case m.Forks():
+                self.rounds.limits.take(message, size)
             case _:
-                self.rounds.take(message)
+                self._on_rest(message)
+
+    def _on_rest(self, message: m.Message) -> None:
+        if isinstance(message, m.Probe | m.Ids | m.Show | m.Branch):
+            self._bisecting.take(message)
+        else:
+            self.rounds.take(message)
 
     def _keep_early(self, message: m.Message, size: int) -> None:
         """Keep what comes before we know who the peer is; too many announcements are dropped, since they are hints."""
@@ -231,11 +289,17 @@ class Session:
         return CIRCUIT if self.standing == "joiner" else CIRCUIT + REST
 
     def _take(self, commands: list[Command]) -> None:
-        """Carry on with what arrived, and put up with what was refused of it, but not too often."""
-        self._out.extend(commands)
+        """Carry on with what arrived, and put up with what was refused of it, but not too often.
+
+        What only a newer program can read is told of once, and nobody is to blame for it.
+        """
         for command in commands:
-            if isinstance(command, Faulty):
+            newer = isinstance(command, Faulty) and command.code == "bad_version"
+            if not (newer and self._outdated):
+                self._out.add(command)
+            if isinstance(command, Faulty) and not newer:
                 self._bear(command.code)
+            self._outdated = self._outdated or newer
 
     # Announcements, and small things
 

@@ -5,9 +5,11 @@ The receiver grants again only after a commit, so what a peer can make us hold i
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from foodhub.log.encoding import encode
 from foodhub.log.faults import PeerFault
+from foodhub.log.frontier import NO_LIMIT
 from foodhub.log.header import Log
 from foodhub.log.run import MAX_ENTRIES, MAX_RUN_BYTES, CheckedRun, Run, check_run
 from foodhub.p2p import messages as m
@@ -21,8 +23,15 @@ PAYLOAD_FRAME = 256 * 1024
 ANNOUNCED_BYTES = 1024 * 1024
 """Payload bytes of announcements that may wait for their commit; a round brings what comes beyond."""
 
-Stretch = tuple[bytes, int, int, int]
-"""A part of a log that the peer lacks: author, log, the seq it begins behind, the seq it goes up to."""
+
+class Stretch(NamedTuple):
+    """A part of a log that the peer lacks: behind `after`, up to `upto`; nothing of it may reach the peer's `limit`."""
+
+    author: bytes
+    log: int
+    after: int
+    upto: int
+    limit: int = NO_LIMIT
 
 
 class Sending:
@@ -37,11 +46,10 @@ class Sending:
 
     def begin(self, lacking: Sequence[Stretch]) -> list[Command]:
         """Begin to send; logs 0 go first, and within a log number the order is kept."""
-        self._queue += sorted(lacking, key=lambda part: part[1])
+        self._queue += sorted(lacking, key=lambda part: part.log)
         self.open = True
-        entries = sum(upto - after for _, _, after, upto in lacking)
-        self.owed += entries
-        return [*([_send(m.Totals(entries))] if lacking else []), *self.go_on()]
+        self.owed = sum(part.upto - part.after for part in self._queue)
+        return [*([_send(m.Totals(self.owed))] if lacking else []), *self.go_on()]
 
     def go_on(self) -> list[Command]:
         """Ask for the next run while there is credit; say when all has been sent."""
@@ -51,8 +59,7 @@ class Sending:
             if self.credit < RUN_ROOM:
                 return []
             self._loading = self._queue.pop(0)
-            author, log, after, _ = self._loading
-            return [LoadRun(author, log, after)]
+            return [LoadRun(self._loading.author, self._loading.log, self._loading.after)]
         if not self.open:
             return []
         self.open = False
@@ -65,16 +72,24 @@ class Sending:
         return self.go_on()
 
     def loaded(self, run: Run | None, payloads: Sequence[bytes]) -> list[Command]:
-        """Send the run that was asked for; None when there is none (any more)."""
-        wanted, self._loading = self._loading, None
+        """Send the run that was asked for; None when there is none (any more).
+
+        It may begin further on than was asked for, at a checkpoint: what it passes over is not owed any more, and the
+        peer is told what is left.
+        """
+        part, self._loading = self._loading, None
         commands: list[Command] = []
-        if wanted and run:
-            commands += self._send_run(run, payloads)
-            self.owed -= len(run.lines)
-            author, log, _, upto = wanted
+        if part and (run is None or not _may_go(run, part)):
+            self.owed -= part.upto - part.after
+        elif part and run:
             last = run.first + len(run.lines) - 1
-            if last < upto:
-                self._queue.insert(0, (author, log, last, upto))
+            passed_over = min(run.first - 1, part.upto) - part.after
+            self.owed -= min(last, part.upto) - part.after
+            if passed_over > 0:
+                commands.append(_send(m.Totals(self.owed + min(last, part.upto) - run.first + 1)))
+            commands += self._send_run(run, payloads)
+            if last < part.upto:
+                self._queue.insert(0, part._replace(after=last))
         return commands + self.go_on()
 
     def _send_run(self, run: Run, payloads: Sequence[bytes]) -> list[Command]:
@@ -101,6 +116,7 @@ class _Inbox:
 
     run: CheckedRun | None = None
     log: int = 0
+    entries: int = 0
     missing: int = 0
     payloads: list[bytes | None] = field(default_factory=list)
     cost: int = 0
@@ -111,17 +127,35 @@ class Receiving:
 
     def __init__(self, circuit: bytes) -> None:
         self.commits = 0
+        """What is with the store and not answered yet: a round goes on when there is none of it."""
         self.skipped: set[tuple[bytes, int]] = set()
         self._circuit = circuit
         self._inbox = _Inbox()
         self._granted = WINDOW
         self._announced = 0
+        self._coming = False
         self._done = 0
         self._total = 0
 
+    def wait_for(self, change: int) -> None:
+        """Count something else that the store has to take before a round goes on."""
+        self.commits += change
+
     def expect(self, entries: int) -> None:
-        """Take note of how many entries will come: for the progress bar, and for nothing else."""
-        self._done, self._total = 0, entries
+        """Take note of how many entries will come: for the progress bar, and for nothing else.
+
+        While entries are coming it says how many are left, and can only become less: a checkpoint passed some over.
+        """
+        if self._coming:
+            self._total = min(self._total, self._done + entries)
+        else:
+            self._coming, self._done, self._total = True, 0, entries
+
+    def complete(self) -> list[Command]:
+        """Take note that all has been sent, whatever was announced."""
+        done, total = self._done, self._total
+        self._coming, self._done, self._total = False, 0, 0
+        return [Progress(total, total)] if done < total else []
 
     def frame(self, message: m.Headers | m.Payloads | m.Packed, cost: int, allowed: Sequence[int]) -> list[Command]:
         """Take a frame of a run of one of the logs `allowed`.
@@ -151,7 +185,7 @@ class Receiving:
         run, count = message.run, len(message.run.lines)
         if self._inbox.missing or not 0 < count <= MAX_ENTRIES:
             raise PeerFault("bad_message")
-        self._inbox = _Inbox(None, run.log, count, [], cost)
+        self._inbox = _Inbox(None, run.log, count, count, [], cost)
         if (run.author, run.log) in self.skipped:
             return []
         try:
@@ -177,11 +211,13 @@ class Receiving:
         return [Faulty(code)]
 
     def _arrived(self, box: _Inbox) -> list[Command]:
+        self._done += box.entries
+        self._total = max(self._total, self._done)
+        progress = Progress(self._done, self._total)
         if box.run is None:
-            return [self._grant(box.cost)]
+            return [self._grant(box.cost), progress]
         self.commits += 1
-        self._done += len(box.run.ids)
-        return [Commit(box.run, box.payloads, box.cost), Progress(self._done, max(self._total, self._done))]
+        return [Commit(box.run, box.payloads, box.cost), progress]
 
     def announced(self, run: CheckedRun, payloads: list[bytes | None]) -> list[Command]:
         """Take an announced run with its payloads; nothing when too many wait already, and a round has to bring it.
@@ -213,6 +249,12 @@ class Receiving:
 
 def _send(message: m.Message) -> Send:
     return Send(encode(message))
+
+
+def _may_go(run: Run, part: Stretch) -> bool:
+    """Say whether a run brings the peer on, and nothing at or above its limit."""
+    last = run.first + len(run.lines) - 1
+    return last > part.after and (part.limit == NO_LIMIT or last < part.limit)
 
 
 def _fits(run: CheckedRun, payloads: Sequence[bytes | None]) -> bool:

@@ -81,6 +81,7 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     db.execute("PRAGMA fullfsync=ON")
     db.execute("PRAGMA wal_autocheckpoint=0")
     db.execute("PRAGMA mmap_size=0")
+    db.execute("PRAGMA secure_delete=ON")  # what is erased is not to be found in the file any more
     db.execute("PRAGMA cache_size=-16000")
     if read_only:
         db.execute("PRAGMA query_only=ON")
@@ -98,6 +99,12 @@ def check_version(db: sqlite3.Connection, path: Path) -> None:
     _refuse_newer(_version(db), SCHEMA_VERSION)
     row = db.execute("SELECT value FROM meta WHERE key = 'fold_version'").fetchone()
     _refuse_newer(int(row[0]) if row else 0, FOLD_VERSION)
+
+
+def needs_refold(db: sqlite3.Connection) -> bool:
+    """Say whether the views were made by an older program (see `refold`)."""
+    row = db.execute("SELECT value FROM meta WHERE key = 'fold_version'").fetchone()
+    return row is None or int(row[0]) < FOLD_VERSION
 
 
 def _refuse_newer(found: int, known: int) -> None:

@@ -16,8 +16,11 @@ class Doorbell:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = folder / f"{os.getpid()}-{os.urandom(4).hex()}"
-        os.mkfifo(self.path, 0o600)
-        self._file = os.open(self.path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        # Under another name until somebody listens: a bell without a listener is swept away by whoever rings.
+        unheard = folder.with_name(f"{folder.name}-{self.path.name}")
+        os.mkfifo(unheard, 0o600)
+        self._file = os.open(unheard, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        unheard.rename(self.path)
 
     def fileno(self) -> int:
         """Return the descriptor to wait on."""

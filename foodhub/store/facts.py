@@ -16,8 +16,17 @@ from foodhub.catalog.product import faults, stock_faults
 from foodhub.catalog.statements import Product, Stock
 from foodhub.log.encoding import encode
 from foodhub.log.header import Log
-from foodhub.orders.rules import allot_faults, answer_faults, cycle_faults, order_faults, profile_faults, total_faults
-from foodhub.orders.statements import Allot, Answer, Cycle, Order, Profile, Receipt, Total
+from foodhub.orders.rules import (
+    allot_faults,
+    answer_faults,
+    cycle_faults,
+    erase_answer_faults,
+    erase_request_faults,
+    order_faults,
+    profile_faults,
+    total_faults,
+)
+from foodhub.orders.statements import Allot, Answer, Cycle, EraseAnswer, EraseRequest, Order, Profile, Receipt, Total
 from foodhub.store.schema import SEQ_BITS
 
 
@@ -43,9 +52,11 @@ class Fact:
     rule: Callable[[Any], str | None] = lambda _: None
     roles: frozenset[str] = frozenset({"producer", "group", "household", "hub"})
 
-    @property
-    def upsert(self) -> str:
-        """Return the SQL that lets the higher statement win; `executemany` takes the rows that `values` gives."""
+    def upsert(self, prefix: str = "") -> str:
+        """Return the SQL that lets the higher statement win; `executemany` takes the rows that `values` gives.
+
+        `prefix` stands before the table's name, where the rows are gathered in a shadow of it.
+        """
         names = ("owner", "local", "version", "timestamp", "place", *self.columns, "arrival")
         marks = ", ".join("?" * len(names))
         updates = ", ".join(f"{name} = excluded.{name}" for name in names[2:])
@@ -53,7 +64,7 @@ class Fact:
         theirs = mine.replace("place", "excluded.place")
         later = "(excluded.version, excluded.timestamp)"
         return (
-            f"INSERT INTO {self.table} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - names of ours
+            f"INSERT INTO {prefix}{self.table} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - names of ours
             f" ON CONFLICT (owner, local) DO UPDATE SET {updates} WHERE {later} > (version, timestamp)"
             f" OR {later} = (version, timestamp) AND ({theirs}, excluded.place) > ({mine}, place)"
         )
@@ -134,6 +145,14 @@ FACTS: dict[type, Fact] = {
     ),
     Total: _plain(
         "total", Log.TRADE, "cycle_owner cycle producer product ordered promised", rule=total_faults, roles=_TRADERS
+    ),
+    EraseRequest: _plain("erase_request", Log.TRADE, "about scope withdrawn", rule=erase_request_faults),
+    EraseAnswer: _plain(
+        "erase_answer",
+        Log.TRADE,
+        "request request_version requester outcome earliest",
+        rule=erase_answer_faults,
+        roles=_TRADERS,
     ),
 }
 """Every fact there is; a statement counts only in the log, and from a member with one of the roles, that stand here."""

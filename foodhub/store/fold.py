@@ -8,40 +8,75 @@ the reason is on record.
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from foodhub.catalog.statements import Product, Stock
+import msgspec
+
+from foodhub.catalog.statements import Part, Product, Stock
 from foodhub.circuit.statements import CircuitStatement
 from foodhub.log.body import StatementReader, Unread, open_payload
 from foodhub.log.faults import PeerFault
-from foodhub.log.header import Log
+from foodhub.log.header import Kind, Log
 from foodhub.log.seal import unseal
 from foodhub.orders.statements import Cycle, Profile, TradeStatement
 from foodhub.store.circuit_view import CircuitView
+from foodhub.store.erasures import erase, want_again
 from foodhub.store.facts import FACTS, Fact, Stated
 from foodhub.store.keyring import Keyring
+from foodhub.store.limits import settle
 from foodhub.store.schema import FOLD_VERSION, SEQ_BITS
 
 READERS: dict[int, StatementReader] = {
     Log.CIRCUIT: StatementReader(CircuitStatement),
-    Log.CATALOG: StatementReader(Profile | Product | Stock | Cycle),
+    Log.CATALOG: StatementReader(Profile | Product | Stock | Cycle | Part),
     Log.TRADE: StatementReader(TradeStatement),
 }
-Entry = tuple[int, bytes, int, bytes | None]
-"""What folding needs of an entry: place, id, timestamp, payload."""
+Entry = tuple[int, bytes, int, bytes | None, int]
+"""What folding needs of an entry: place, id, timestamp, payload, kind."""
 REASONS_KEPT = 16
 """Of one entry, so many statements that do not count are put on record: nonsense should not fill our disk."""
 AT_ONCE = 2000
 """Entries that are folded before their rows are written, so that a long log never stands in memory whole."""
-_UPSERTS = {kind: fact.upsert for kind, fact in FACTS.items()}
+SHADOW = "shadow_"
+"""What stands before the name of a view's table while its rows are made anew beside the old ones."""
+_UPSERTS = {prefix: {kind: fact.upsert(prefix) for kind, fact in FACTS.items()} for prefix in ("", SHADOW)}
+
+
+def restated(statements: Sequence[Any], kind: int) -> Sequence[int] | None:
+    """Return when each statement was first stated (ms; 0 for the first, which says so), None for no checkpoint."""
+    first = statements[0] if statements else None
+    if kind not in {Kind.CHECKPOINT, Kind.CHECKPOINT_END} or not isinstance(first, Part):
+        return None
+    return [0, *first.stamps] if len(first.stamps) == len(statements) - 1 else None
+
+
+def read_catalog(payload: bytes, kind: int, timestamp: int) -> list[tuple[int, Any]]:
+    """Return the statements of an entry of a log 1, each with when it was first stated (ms)."""
+    try:
+        statements = READERS[Log.CATALOG].read(open_payload(payload))
+    except PeerFault:
+        return []
+    stamps = restated(statements, kind)
+    if stamps is None:
+        return [(timestamp, each) for each in statements]
+    return list(zip(stamps[1:], statements[1:], strict=True))
+
+
+_FACT_LOGS = frozenset({int(Log.CATALOG), int(Log.TRADE)})
 
 
 class Fold:
-    """Folds entries within one write transaction; `flush` writes the rows gathered so far."""
+    """Folds entries within one write transaction; `flush` writes the rows gathered so far.
 
-    def __init__(self, db: sqlite3.Connection, keyring: Keyring, circuit: bytes, arrival: int) -> None:
+    With the prefix `SHADOW` the rows go to tables beside the views (see `refold`).
+    """
+
+    def __init__(
+        self, db: sqlite3.Connection, keyring: Keyring, circuit: bytes, arrival: int, prefix: str = ""
+    ) -> None:
+        self.prefix = prefix
         self.db = db
         self.keyring = keyring
         self.circuit = circuit
@@ -50,6 +85,18 @@ class Fold:
         self._rows: defaultdict[type, list[tuple[Any, ...]]] = defaultdict(list)
         self._unread: list[tuple[int, int, str]] = []
         self._circuit_touched = False
+        self._limits_touched = False
+        self._again: set[tuple[bytes, int]] = set()
+        self.erased_some = False
+
+    def limits_touched(self, log: int) -> None:
+        """Take note that a fork proof of a log of this number came: limits have to be worked out anew."""
+        self._limits_touched = True
+        self._circuit_touched = self._circuit_touched or log == Log.CIRCUIT
+
+    def again(self, author: bytes, log: int) -> None:
+        """Take note that something of this log does not count any more: such logs of its member are folded anew."""
+        self._again.add((author, log))
 
     def add(self, author: bytes, log: int, entries: Iterable[Entry]) -> None:
         """Fold entries of one log that now count."""
@@ -59,12 +106,12 @@ class Fold:
         member = self.view.member_of(author)
         if member is None:
             return
-        for place, identity, timestamp, payload in entries:
+        for place, identity, timestamp, payload, kind in entries:
             if payload is not None:
                 stated = Stated(member.ref, member.roles, place, identity, timestamp, self.arrival)
-                self._add_entry(author, member.id, log, payload, stated)
+                self._add_entry(author, member.id, log, payload, stated, kind)
 
-    def _add_entry(self, author: bytes, member: bytes, log: int, payload: bytes, stated: Stated) -> None:
+    def _add_entry(self, author: bytes, member: bytes, log: int, payload: bytes, stated: Stated, kind: int) -> None:
         try:
             body = open_payload(payload) if log == Log.CATALOG else self._unseal(author, member, payload, stated.place)
             statements = READERS[log].read(body) if body is not None else ()
@@ -75,7 +122,12 @@ class Fold:
             self._unread.append((stated.place, 0, f"unforeseen: {type(error).__name__}"))
             return
         refused = []
+        stamps = restated(statements, kind)
         for position, statement in enumerate(statements):
+            if stamps is not None:
+                if position == 0:
+                    continue
+                stated = msgspec.structs.replace(stated, timestamp=stamps[position])
             reason = self._add_statement(statement, log, stated)
             if reason:
                 refused.append((stated.place, position, reason))
@@ -85,7 +137,7 @@ class Fold:
         """Gather one statement's row; return why it does not count, or None."""
         fact: Fact | None = FACTS.get(type(statement))
         if fact is None:
-            return statement.reason if isinstance(statement, Unread) else "unknown"
+            return statement.reason if isinstance(statement, Unread) else "not_a_checkpoint"
         if fact.log != log:
             return "wrong_log"
         if fact.roles.isdisjoint(stated.roles):
@@ -108,47 +160,74 @@ class Fold:
     def flush(self) -> bool:
         """Write all gathered rows, and the membership if a log 0 was touched; return whether one was."""
         self._write()
-        if not self._circuit_touched:
+        circuit = self._circuit_touched
+        if not (circuit or self._limits_touched or self._again):
             return False
-        self._circuit_touched = False
-        for member, devices in self.view.recompute().items():
-            self._refold(member, devices)
+        for member, (devices, logs) in self.work_out(circuit=circuit).items():
+            self.refold(member, devices, logs)
         self._write()
-        return True
+        return circuit
+
+    def work_out(self, *, circuit: bool) -> dict[bytes, tuple[frozenset[bytes], frozenset[int]]]:
+        """Work out membership, limits and erasures.
+
+        Return the members to be folded anew, each with all its devices, and the numbers of the logs concerned.
+        """
+        self._circuit_touched, self._limits_touched = False, False
+        before = self.view.erased() if circuit else set()
+        changed = (
+            {member: (devices, _FACT_LOGS) for member, devices in self.view.recompute().items()} if circuit else {}
+        )
+        again, self._again = self._again | set(settle(self.db, self.arrival)), set()
+        erased = self.view.erased() if circuit else set()
+        if erased != before:
+            gone = erase(self.db, erased - before)
+            self.erased_some = self.erased_some or bool(gone)
+            again |= gone
+        want_again(self.db, again | {(author, log) for author, log, *_ in before - erased})
+        for author, log in again:
+            member = self.view.member_of(author)
+            if member is not None:
+                devices, logs = changed.get(member.id, (frozenset(self.view.devices_of(member.id)), frozenset[int]()))
+                changed[member.id] = devices, logs | {log}
+        return changed
 
     def _write(self) -> None:
         for kind, rows in self._rows.items():
-            self.db.executemany(_UPSERTS[kind], rows)
+            self.db.executemany(_UPSERTS[self.prefix][kind], rows)
         self._rows.clear()
         if self._unread:
-            self.db.executemany("INSERT OR REPLACE INTO unread VALUES (?, ?, ?)", self._unread)
+            unread = f"INSERT OR REPLACE INTO {self.prefix}unread VALUES (?, ?, ?)"  # noqa: S608 - names of ours
+            self.db.executemany(unread, self._unread)
             self._unread.clear()
 
-    def _refold(self, member: bytes, devices: Iterable[bytes]) -> None:
-        """Fold anew all that counts of a member, of whom something changed; it has or had these devices."""
+    def refold(self, member: bytes, devices: Iterable[bytes], logs: Iterable[int] = _FACT_LOGS) -> None:
+        """Fold anew what counts in these logs of a member, of whom something changed; it has or had these devices."""
         owner = self.db.execute("SELECT ref FROM party WHERE id = ?", (member,)).fetchone()
+        wanted = sorted(set(logs) & _FACT_LOGS)
         for fact in FACTS.values():
-            self.db.execute(f"DELETE FROM {fact.table} WHERE owner = ?", owner or (0,))  # noqa: S608 - names of ours
-        for author in devices:
-            refs = self.db.execute("SELECT ref FROM log WHERE author = ?", (author,)).fetchall()
+            if fact.log in wanted:
+                self.db.execute(f"DELETE FROM {self.prefix}{fact.table} WHERE owner = ?", owner or (0,))  # noqa: S608 - names of ours
+        for key in ((author, log) for author in devices for log in wanted):
+            refs = self.db.execute("SELECT ref FROM log WHERE author = ? AND log = ?", key).fetchall()
             places = [(ref << SEQ_BITS, (ref + 1) << SEQ_BITS) for (ref,) in refs]
-            self.db.executemany("DELETE FROM unread WHERE place > ? AND place < ?", places)
+            gone = f"DELETE FROM {self.prefix}unread WHERE place > ? AND place < ?"  # noqa: S608 - names of ours
+            self.db.executemany(gone, places)
         for author in self.view.devices_of(member):
-            for log in (Log.CATALOG, Log.TRADE):
-                counted = self._counted(author, log)
+            for log in wanted:
+                counted = self.counted(author, log)
                 while part := list(islice(counted, AT_ONCE)):
                     self.add(author, log, part)
                     self._write()
 
-    def _counted(self, author: bytes, log: int) -> Iterator[Entry]:
-        """Yield the entries of a log that count, in order."""
-        row = self.db.execute('SELECT ref, "limit" FROM log WHERE author = ? AND log = ?', (author, log)).fetchone()
+    def counted(self, author: bytes, log: int, after: int = 0) -> Iterator[Entry]:
+        """Yield the entries of a log that count, behind the seq `after`, in order."""
+        row = self.db.execute("SELECT ref, base, seq FROM log WHERE author = ? AND log = ?", (author, log)).fetchone()
         if row:
-            ref, limit = row
-            last = (ref << SEQ_BITS) + (limit - 1 if limit else (1 << SEQ_BITS) - 1)
+            ref, base, head = row
             yield from self.db.execute(
-                "SELECT place, id, timestamp, payload FROM entry WHERE place > ? AND place <= ? ORDER BY place",
-                (ref << SEQ_BITS, last),
+                "SELECT place, id, timestamp, payload, kind FROM entry WHERE place >= ? AND place <= ? ORDER BY place",
+                ((ref << SEQ_BITS) + max(base, after + 1), (ref << SEQ_BITS) + head),
             )
 
     def rebuild(self) -> None:

@@ -2,7 +2,7 @@
 
 The key file remembers the machine and the file it was made for; a state file outside the home remembers how far each of
 our logs was written. The database ahead of the state is normal (a kill in between); the state ahead of the database is
-not.
+not. A device that was retired, or waits to be certified, does not sign either: nobody would count it.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import json
 import os
 import sqlite3
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 from platformdirs import user_state_path
@@ -19,7 +20,11 @@ from foodhub.store.entries import log_row
 from foodhub.store.keyring import KeyFile
 from foodhub.store.schema import SEQ_BITS
 
-_HINT = N_("Set up a new home with foodhub init and join with a new invite; what this home holds can still be read.")
+_HINT = N_(
+    "What it holds can still be read. To sign again it has to become a new device: foodhub device add on another laptop"
+    " of yours, then foodhub device enrol CODE here; without another laptop: foodhub recover"
+)
+_WAIT = N_("Let the device that showed the code run, and this one too: foodhub node run")
 SENTENCES = {
     "copied": N_(
         "This home was copied from elsewhere, so it may not sign: two homes with one key would contradict each other."
@@ -30,7 +35,16 @@ SENTENCES = {
     "known_elsewhere": N_(
         "Another node holds entries of this home that are not here, so it may not sign: it was restored from a copy."
     ),
+    "restored_backup": N_("This home was restored from a backup, which holds no keys, so it may not sign."),
+    "keys_missing": N_("The keys of this home are not where they were, so it may not sign."),
+    "forked": N_(
+        "Two branches of the log of this home are known, so it may not sign: nothing behind that place counts."
+    ),
+    "retired": N_("This device was retired, so it may not sign: nothing that it wrote now would count."),
+    "waiting": N_("This device has not been certified yet, so it may not sign."),
 }
+READ_ONLY = "read_only"
+"""The key in `meta` of why this home may not sign; with `:` and a device in hex behind it, why that device may not."""
 
 
 def machine() -> str:
@@ -40,6 +54,42 @@ def machine() -> str:
     except OSError:
         name = f"{uuid.getnode():x}"
     return hashlib.blake2b(name.encode(), digest_size=16, person=b"foodhub-machine").hexdigest()
+
+
+def refused(reason: str) -> RefusedError:
+    """Return why a home or a device may not sign, as `Guard.reason` names it."""
+    return RefusedError("home_read_only", SENTENCES[reason], _WAIT if reason == "waiting" else _HINT, reason=reason)
+
+
+def no_pen(db: sqlite3.Connection, member: bytes) -> Exception:
+    """Return why there are no keys to sign with for a member: its home came without them, or it is none of ours."""
+    if db.execute("SELECT 1 FROM own WHERE member = ?", (member,)).fetchone() is None:
+        return LookupError("no such member in this home")
+    found = db.execute("SELECT value FROM meta WHERE key = ?", (READ_ONLY,)).fetchone()
+    return refused(str(found[0]) if found else "keys_missing")
+
+
+def not_read_only(db: sqlite3.Connection, others: Iterable[bytes]) -> None:
+    """Let a home sign again, since a device got new keys; the `others`, which kept theirs, still may not."""
+    found = db.execute("SELECT value FROM meta WHERE key = ?", (READ_ONLY,)).fetchone()
+    if found:
+        rows = [(f"{READ_ONLY}:{device.hex()}", found[0]) for device in others]
+        db.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", rows)
+        db.execute("DELETE FROM meta WHERE key = ?", (READ_ONLY,))
+
+
+def begins(db: sqlite3.Connection, device: bytes) -> None:
+    """Let a device write the entry with which it becomes one of its member; `begun` ends this in one transaction."""
+    db.execute("INSERT OR REPLACE INTO meta VALUES (?, 1)", (_begins(device),))
+
+
+def begun(db: sqlite3.Connection, device: bytes) -> None:
+    """End what `begins` allowed."""
+    db.execute("DELETE FROM meta WHERE key = ?", (_begins(device),))
+
+
+def _begins(device: bytes) -> str:
+    return f"begins:{device.hex()}"
 
 
 def file_identity(database: Path) -> int:
@@ -64,23 +114,35 @@ class Guard:
         """
         reason = self.reason(db)
         if reason:
-            raise RefusedError("home_read_only", SENTENCES[reason], _HINT, reason=reason)
+            raise refused(reason)
 
     def reason(self, db: sqlite3.Connection) -> str | None:
         """Return why this device may not sign, None when it may."""
-        found = db.execute("SELECT value FROM meta WHERE key = 'read_only'").fetchone()
+        keys = (READ_ONLY, f"{READ_ONLY}:{self._device.hex()}")
+        found = db.execute("SELECT value FROM meta WHERE key IN (?, ?)", keys).fetchone()
         if found:
             return str(found[0])
         if self._file.machine != machine() or self._file.inode != file_identity(self._database):
             return "copied"
         for log, (seq, identity) in self._written().items():
             row = log_row(db, self._device, int(log))
-            if row is None or row.seq < seq:
+            if row is None or row.held < seq:
                 return "restored"
             place = (row.ref << SEQ_BITS) + seq
-            if db.execute("SELECT hex(id) FROM entry WHERE place = ?", (place,)).fetchone()[0] != identity:
+            if db.execute("SELECT hex(id) FROM entry WHERE place = ?", (place,)).fetchone() != (identity,):
                 return "restored"
-        return None
+        return self._unfit(db)
+
+    def _unfit(self, db: sqlite3.Connection) -> str | None:
+        """Return why what this device writes would not count: its log forks, it was retired, or is no device yet."""
+        if db.execute("SELECT 1 FROM fork_proof WHERE author = ?", (self._device,)).fetchone():
+            return "forked"
+        row = db.execute("SELECT retired FROM device WHERE key = ?", (self._device,)).fetchone()
+        if row:
+            return "retired" if row[0] else None
+        member = db.execute("SELECT 1 FROM member WHERE id = ?", (self._file.member,)).fetchone()
+        begins = db.execute("SELECT 1 FROM meta WHERE key = ?", (_begins(self._device),)).fetchone()
+        return "waiting" if member and not begins else None
 
     def _written(self) -> dict[str, tuple[int, str]]:
         try:
@@ -90,7 +152,11 @@ class Guard:
 
     def remember(self, db: sqlite3.Connection) -> None:
         """Remember how far our logs go; called after each commit."""
-        rows = db.execute("SELECT log, seq, hex(id) FROM log WHERE author = ? AND seq > 0", (self._device,))
+        rows = db.execute(
+            "SELECT l.log, l.held, hex(e.id) FROM log l JOIN entry e ON e.place = (l.ref << ?) + l.held"
+            " WHERE l.author = ? AND l.held > 0",
+            (SEQ_BITS, self._device),
+        )
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary = self._path.with_suffix(f".{os.getpid()}")
         temporary.write_text(json.dumps({str(log): (seq, identity) for log, seq, identity in rows}), "utf-8")

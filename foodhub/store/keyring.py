@@ -8,9 +8,11 @@ import os
 import sqlite3
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from foodhub.errors import N_, RefusedError
 from foodhub.log.keys import BoxKey, DeviceKeys, SigningKey
 
 
@@ -34,7 +36,7 @@ def write_key_file(folder: Path, file: KeyFile) -> None:
         "machine": file.machine,
         "inode": file.inode,
     }
-    path = folder / f"{file.member.hex()}.key"
+    path = folder / f"{file.member.hex()}-{file.keys.signing.public.hex()[:8]}.key"
     unfinished = path.with_suffix(".unfinished")
     handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
@@ -47,9 +49,20 @@ def write_key_file(folder: Path, file: KeyFile) -> None:
     os.close(handle)
 
 
+def set_aside(folder: Path, member: bytes) -> None:
+    """Move the key files of a member aside, before another device takes their place: nothing reads them any more."""
+    for path in folder.glob("*.key"):
+        if _read(path).member == member:
+            path.rename(path.with_suffix(".retired"))
+
+
 def read_key_files(folder: Path) -> list[KeyFile]:
-    """Read all key files of a home."""
-    return [_read(path) for path in sorted(folder.glob("*.key"))]
+    """Read all key files of a home; one that is moved aside at this moment is left out."""
+    files = []
+    for path in sorted(folder.glob("*.key")):
+        with suppress(FileNotFoundError):
+            files.append(_read(path))
+    return files
 
 
 def _read(path: Path) -> KeyFile:
@@ -65,20 +78,50 @@ class Keyring:
     def __init__(self, files: Iterable[KeyFile]) -> None:
         self.files = {file.keys.signing.public: file for file in files}
         self._epochs: dict[bytes, dict[int, BoxKey]] = {}
+        self._spares: dict[bytes, dict[bytes, BoxKey]] = {}
         self._pairs: dict[bytes, list[bytes]] = {}
 
     def of_member(self, member: bytes) -> KeyFile | None:
         """Return the key file of a member of this home."""
         return next((file for file in self.files.values() if file.member == member), None)
 
-    def learn_epoch(self, member: bytes, number: int, sealed: Iterable[tuple[bytes, bytes]]) -> None:
-        """Open the box key of an epoch of one of our members, where it is sealed to one of our devices."""
+    def learn_epoch(self, member: bytes, number: int, public: bytes, sealed: Iterable[tuple[bytes, bytes]]) -> bool:
+        """Open the box key of an epoch of one of our members, where it is sealed to one of our devices.
+
+        Only the secret of the key that counts, `public`, is kept. Return whether it was not open before.
+        """
+        known = self._epochs.get(member, {}).get(number)
+        if known is not None and known.public == public:
+            return False
+        key = self._open(member, public, sealed)
+        if key is not None:
+            self._epochs.setdefault(member, {})[number] = key
+            self._pairs.clear()
+        return key is not None
+
+    def learn_spare(self, member: bytes, public: bytes, sealed: Iterable[tuple[bytes, bytes]]) -> bool:
+        """Open a box key whose number another one of the member has; return whether it was not open before."""
+        spares = self._spares.setdefault(member, {})
+        if public in spares:
+            return False
+        key = self._open(member, public, sealed)
+        if key is not None:
+            spares[public] = key
+            self._pairs.clear()
+        return key is not None
+
+    def _open(self, member: bytes, public: bytes, sealed: Iterable[tuple[bytes, bytes]]) -> BoxKey | None:
+        """Open what is sealed to one of our devices, if it is the secret of this key."""
         for device, secret in sealed:
             file = self.files.get(device)
             opened = file.keys.box.open(secret) if file and file.member == member else None
-            if opened is not None and len(opened) == 32:
-                self._epochs.setdefault(member, {})[number] = BoxKey(opened)
-                self._pairs.clear()
+            if opened is not None and len(opened) == 32 and BoxKey(opened).public == public:
+                return BoxKey(opened)
+        return None
+
+    def epochs_of(self, member: bytes) -> dict[int, BoxKey]:
+        """Return the box keys of one of our members that are open here, by number."""
+        return dict(self._epochs.get(member, {}))
 
     def forget_pairs(self) -> None:
         """Forget what was worked out, since somebody's box keys changed."""
@@ -89,9 +132,10 @@ class Keyring:
 
         Raises:
             LookupError: a reader has no box key yet.
+            RefusedError: `key_awaited` while the newest key of the writer is not here: what an older one seals, a
+                retired device could read.
         """
-        own = self._epochs[writer]
-        key = own[max(own)]
+        key = self._newest(db, writer)
         secrets = []
         for reader in {writer, *readers}:
             row = db.execute(
@@ -102,18 +146,33 @@ class Keyring:
             secrets.append(key.shared(row[0]))
         return secrets
 
+    def _newest(self, db: sqlite3.Connection, member: bytes) -> BoxKey:
+        row = db.execute(
+            "SELECT number, public FROM epoch WHERE member = ? ORDER BY number DESC LIMIT 1", (member,)
+        ).fetchone()
+        if row is None:
+            raise LookupError("no box key")
+        key = self._epochs.get(member, {}).get(row[0])
+        if key is None or key.public != row[1]:
+            raise RefusedError(
+                "key_awaited",
+                N_("The newest key of this member has not been handed to this device yet."),
+                N_("Let another device of the member run, and this one too: foodhub node run"),
+            )
+        return key
+
     def opening_secrets(self, db: sqlite3.Connection, author: bytes) -> list[bytes]:
         """Return every secret with which a payload of the member `author` may be sealed to one of us."""
         secrets = self._pairs.get(author)
         if secrets is None:
-            publics = [
-                row[0]
-                for row in db.execute("SELECT public FROM epoch WHERE member = ? ORDER BY number DESC", (author,))
-            ]
-            secrets = []
-            for epochs in self._epochs.values():
-                for public in publics:
-                    secrets.extend(_shared(key, public) for _, key in sorted(epochs.items(), reverse=True))
+            query = (
+                "SELECT public, number FROM epoch WHERE member = ?1"
+                " UNION ALL SELECT public, -1 FROM spare_epoch WHERE member = ?1 ORDER BY number DESC, public"
+            )
+            publics = [public for public, _ in db.execute(query, (author,))]
+            own = [key for epochs in self._epochs.values() for _, key in sorted(epochs.items(), reverse=True)]
+            own += [key for spares in self._spares.values() for key in spares.values()]
+            secrets = [_shared(key, public) for public in publics for key in own]
             self._pairs[author] = secrets = [secret for secret in secrets if secret]
         return secrets
 

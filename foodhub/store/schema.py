@@ -2,11 +2,17 @@
 
 `log` and `entry` are the truth; all tables of `VIEWS` are views that `rebuild` makes again. An entry's key is its
 place: the log's number in this file times 2^32 plus seq, so a log lies together and grows at its end.
+
+Of a log, `seq`, `id` and `timestamp` are those of the last entry that counts: the head. What is held beyond it, up to
+`held`, is set aside: it lies above the `limit` (the first seq that does not count, 0 for none), or belongs to a
+checkpoint that begins at `jump`, behind the entry `jump_id`, and is not complete yet. `base` is where the last complete
+checkpoint begins, 0 for none: what lies before it does not count. Up to `pruned`, whose id is `pruned_id`, entries may
+be missing.
 """
 
 SEQ_BITS = 32
-SCHEMA_VERSION = 2
-FOLD_VERSION = 1
+SCHEMA_VERSION = 3
+FOLD_VERSION = 2
 APPLICATION_ID = 0x666F6F64
 
 TRUTH = """
@@ -117,6 +123,58 @@ MIGRATIONS: dict[int, str] = {
     1: """
 CREATE TABLE refused (
     code TEXT PRIMARY KEY, times INTEGER NOT NULL, last INTEGER NOT NULL, peer TEXT NOT NULL
+) WITHOUT ROWID;
+""",
+    2: """
+ALTER TABLE log ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE log ADD COLUMN base INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE log ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE log ADD COLUMN pruned_id BLOB NOT NULL DEFAULT x'';
+ALTER TABLE log ADD COLUMN jump INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE log ADD COLUMN jump_id BLOB NOT NULL DEFAULT x'';
+UPDATE log SET held = seq;
+DROP TABLE fork;
+CREATE TABLE fork_proof (
+    author BLOB, log INTEGER, seq INTEGER NOT NULL, backlink BLOB NOT NULL, proof BLOB NOT NULL,
+    arrival INTEGER NOT NULL, PRIMARY KEY (author, log)
+) WITHOUT ROWID;
+CREATE TABLE wanted (place INTEGER PRIMARY KEY);
+CREATE INDEX absent ON entry (place) WHERE payload IS NULL;
+ALTER TABLE member ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE member ADD COLUMN recovery BLOB NOT NULL DEFAULT x'';
+ALTER TABLE device RENAME TO device_before;
+CREATE TABLE device (
+    key BLOB PRIMARY KEY, member BLOB NOT NULL, box BLOB NOT NULL, always_on INTEGER NOT NULL,
+    position INTEGER NOT NULL, retired INTEGER NOT NULL, heir BLOB NOT NULL
+) WITHOUT ROWID;
+INSERT INTO device SELECT key, member, box, always_on, 0, 0, x'' FROM device_before;
+DROP TABLE device_before;
+CREATE TABLE spare_epoch (member BLOB, public BLOB, PRIMARY KEY (member, public)) WITHOUT ROWID;
+CREATE TABLE guest (key BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE keeper (
+    member BLOB, "right" TEXT, device BLOB NOT NULL, PRIMARY KEY (member, "right")
+) WITHOUT ROWID;
+CREATE TABLE ticket (
+    public BLOB, member BLOB, device BLOB NOT NULL, expires INTEGER NOT NULL, used_by BLOB NOT NULL,
+    PRIMARY KEY (public, member)
+) WITHOUT ROWID;
+CREATE TABLE erased (
+    author BLOB, log INTEGER, first INTEGER, last INTEGER, PRIMARY KEY (author, log, first, last)
+) WITHOUT ROWID;
+CREATE TABLE cut (
+    author BLOB, log INTEGER, "limit" INTEGER NOT NULL, id BLOB NOT NULL, PRIMARY KEY (author, log)
+) WITHOUT ROWID;
+CREATE TABLE erase_request (
+    owner INTEGER NOT NULL, local BLOB NOT NULL, version INTEGER NOT NULL, timestamp INTEGER NOT NULL,
+    place INTEGER NOT NULL, about BLOB NOT NULL, scope TEXT NOT NULL, withdrawn INTEGER NOT NULL,
+    arrival INTEGER NOT NULL,
+    PRIMARY KEY (owner, local)
+) WITHOUT ROWID;
+CREATE TABLE erase_answer (
+    owner INTEGER NOT NULL, local BLOB NOT NULL, version INTEGER NOT NULL, timestamp INTEGER NOT NULL,
+    place INTEGER NOT NULL, request BLOB NOT NULL, request_version INTEGER NOT NULL, requester BLOB NOT NULL,
+    outcome TEXT NOT NULL, earliest INTEGER NOT NULL, arrival INTEGER NOT NULL,
+    PRIMARY KEY (owner, local)
 ) WITHOUT ROWID;
 """,
 }

@@ -6,29 +6,35 @@ comes in slices.
 """
 
 import asyncio
+import logging
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import aiosqlite
 
-from foodhub.circuit.statements import CircuitStatement, Epoch
+from foodhub.circuit.statements import CircuitStatement, Epoch, Share
 from foodhub.log.body import StatementReader, open_payload
+from foodhub.log.faults import PeerFault
 from foodhub.store.circuit_view import CIRCUIT_ARRIVAL
-from foodhub.store.database import BUSY_MS, check_version, open_database
+from foodhub.store.database import BUSY_MS, check_version, needs_refold, open_database
 from foodhub.store.doorbell import ring
 from foodhub.store.guard import Guard
 from foodhub.store.keyring import Keyring, read_key_files
 from foodhub.store.lock import FileLock
-from foodhub.store.schema import FOLD_VERSION, SEQ_BITS
+from foodhub.store.refold import refold_slice
+from foodhub.store.schema import SEQ_BITS
 from foodhub.store.transaction import Transaction
 
 P = ParamSpec("P")
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 WAL_LIMIT = 4 * 1024 * 1024
+ERASED_IN_WAL = "erased_in_wal"
+"""The key in `meta` that says that the write-ahead log may still hold what was erased."""
 DATABASE = "foodhub.db"
 
 
@@ -49,6 +55,8 @@ class Store:
         self._reader = reader
         self._thread = ThreadPoolExecutor(1, "writer")
         self._writer: _Writer | None = None
+        self._stale = False
+        self._refolding = asyncio.Lock()
 
     @classmethod
     async def open(cls, home: Path, *, create: bool = False) -> "Store":
@@ -64,12 +72,23 @@ class Store:
         await reader
         store = cls(home, reader)
         try:
-            if await store.read(_needs_rebuild):
-                await store.write(lambda tx: tx.fold.rebuild())
+            store._stale = await store.read(needs_refold)
         except BaseException:
             await store.close()
             raise
         return store
+
+    async def bring_up_to_date(self, told: Callable[[int, int], None] = lambda _done, _total: None) -> None:
+        """Make the views anew if an older program made them, slice by slice; meanwhile the old rows can be read.
+
+        `told` is called after each slice with how many entries of how many are done.
+        """
+        async with self._refolding:
+            while self._stale:
+                state = await self._run(refold_slice)
+                self._stale = state is not None
+                if state is not None:
+                    told(state.done, state.total)
 
     async def close(self) -> None:
         """Close all connections; closing again does nothing."""
@@ -84,7 +103,15 @@ class Store:
         return await self._reader.run(lambda db: work(db, *args, **kwargs))
 
     async def write(self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a writing function in a transaction, which is committed when it returns and undone when it raises."""
+        """Run a writing function in a transaction, which is committed when it returns and undone when it raises.
+
+        Where an older program made the views, they are made anew first: rules are not asked of old rows.
+        """
+        if self._stale:
+            await self.bring_up_to_date()
+        return await self._run(work, *args, **kwargs)
+
+    async def _run(self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(
             self._thread, lambda: self._transact(work, args, kwargs)
         )
@@ -132,7 +159,7 @@ class _Writer:
         self._keyring = Keyring(files)
         self._guards = {file.keys.signing.public: Guard(self._path, file) for file in files}
         for file in files:
-            _learn_epochs(self._db, self._keyring, file.keys.signing.public, file.member)
+            _learn_epochs(self._db, self._keyring, file.member)
 
     def transact(self, work: Callable[..., T], args: Any, kwargs: Any) -> T:
         with self._lock:
@@ -157,6 +184,8 @@ class _Writer:
             tx = Transaction(db, self._keyring, self._guards, row[0] if row else b"", int(time.time() * 1000))
             result = work(tx, *args, **kwargs)
             tx.fold.flush()
+            if tx.fold.erased_some:
+                db.execute("INSERT OR REPLACE INTO meta VALUES (?, 1)", (ERASED_IN_WAL,))
             self._circuit_seen = self._circuit_arrival()
             db.execute("COMMIT")
         except BaseException:
@@ -165,38 +194,63 @@ class _Writer:
             self._circuit_seen = -1  # the keyring may know what was undone
             raise
         for device in tx.wrote:
-            self._guards[device].remember(db)
+            self._remember(device)
         self._checkpoint()
         return result
+
+    def _remember(self, device: bytes) -> None:
+        """Let the guard remember how far a device wrote; if it can't, that is no failure: all is on disk already."""
+        try:
+            self._guards[device].remember(self._db)
+        except OSError:
+            log.warning("the guard could not remember how far this home wrote", exc_info=True)
 
     def _circuit_arrival(self) -> int:
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (CIRCUIT_ARRIVAL,)).fetchone()
         return int(row[0]) if row else 0
 
     def _checkpoint(self) -> None:
-        """Empty the write-ahead log once it is long, unless somebody still reads from it: then a later commit does."""
-        if self._wal.stat().st_size > WAL_LIMIT:
+        """Empty the write-ahead log once it is long, unless somebody still reads from it: then a later commit does.
+
+        What was erased is to be found there no longer either.
+        """
+        erased = self._db.execute("SELECT 1 FROM meta WHERE key = ?", (ERASED_IN_WAL,)).fetchone()
+        if erased or self._wal.stat().st_size > WAL_LIMIT:
             self._db.execute("PRAGMA busy_timeout=20")
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy, *_ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if erased and not busy:
+                self._db.execute("DELETE FROM meta WHERE key = ?", (ERASED_IN_WAL,))
             self._db.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-
-
-def _needs_rebuild(db: sqlite3.Connection) -> bool:
-    row = db.execute("SELECT value FROM meta WHERE key = 'fold_version'").fetchone()
-    return row is None or int(row[0]) < FOLD_VERSION
 
 
 _circuit_reader = StatementReader(CircuitStatement)
 
 
-def _learn_epochs(db: sqlite3.Connection, keyring: Keyring, device: bytes, member: bytes) -> None:
-    """Open the box keys that stand in our own log 0."""
+def _learn_epochs(db: sqlite3.Connection, keyring: Keyring, member: bytes) -> None:
+    """Open the box keys that stand in the logs 0 of one of our members, for one of our devices."""
     rows = db.execute(
-        "SELECT payload FROM log JOIN entry ON place BETWEEN (ref << ?) AND (ref << ?) + seq"
-        " WHERE author = ? AND log = 0",
-        (SEQ_BITS, SEQ_BITS, device),
+        "SELECT payload FROM device d JOIN log l ON l.author = d.key AND l.log = 0"
+        " JOIN entry ON place BETWEEN (l.ref << ?) + 1 AND (l.ref << ?) + l.seq WHERE d.member = ?",
+        (SEQ_BITS, SEQ_BITS, member),
     )
+    publics = dict(db.execute("SELECT number, public FROM epoch WHERE member = ?", (member,)))
+    spares = [public for (public,) in db.execute("SELECT public FROM spare_epoch WHERE member = ?", (member,))]
     for (payload,) in rows.fetchall():
-        for statement in _circuit_reader.read(open_payload(payload)):
-            if isinstance(statement, Epoch):
-                keyring.learn_epoch(member, statement.number, statement.sealed)
+        for number, sealed in _sealed_epochs(payload):
+            if number in publics:
+                keyring.learn_epoch(member, number, publics[number], sealed)
+            for public in spares:
+                keyring.learn_spare(member, public, sealed)
+
+
+def _sealed_epochs(payload: bytes) -> Iterator[tuple[int, list[tuple[bytes, bytes]]]]:
+    """Yield the secrets of box keys that an entry of a log 0 hands out: number, and to which device sealed how."""
+    try:
+        statements = _circuit_reader.read(open_payload(payload))
+    except PeerFault:
+        return
+    for statement in statements:
+        if isinstance(statement, Epoch):
+            yield statement.number, statement.sealed
+        elif isinstance(statement, Share):
+            yield from ((number, [(statement.device, sealed)]) for number, sealed in statement.sealed)

@@ -9,16 +9,20 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from foodhub.log.body import bodies
-from foodhub.log.encoding import normal
+from foodhub.catalog.statements import Part
+from foodhub.log.body import ROOM, bodies
+from foodhub.log.encoding import encode, normal
 from foodhub.log.faults import PeerFault
+from foodhub.log.forks import ForkProof
 from foodhub.log.header import RANDOM_BYTES, Kind, Log
-from foodhub.log.run import MAX_ENTRIES, MAX_RUN_BYTES, CheckedRun, write_run
+from foodhub.log.run import MAX_ENTRIES, MAX_RUN_BYTES, CheckedRun, Run, write_run
 from foodhub.log.seal import seal
 from foodhub.store.entries import LogRow, insert, log_row, take_run
+from foodhub.store.erasures import fill
 from foodhub.store.facts import FACTS
 from foodhub.store.fold import Fold
-from foodhub.store.guard import Guard
+from foodhub.store.forks import MOST_STRANGERS, record_branch, record_proof, strangers_proved
+from foodhub.store.guard import Guard, no_pen
 from foodhub.store.keyring import KeyFile, Keyring
 
 
@@ -47,50 +51,84 @@ class Transaction:
 
     def leave(self) -> None:
         """Forget the circuit, all its entries included; only for a home that has signed nothing in it."""
-        for table in ("entry", "log", "fork"):
+        for table in ("entry", "log", "fork_proof", "wanted"):
             self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
         self.db.execute("DELETE FROM meta WHERE key = 'circuit'")
         self.fold.rebuild()
         self.circuit = b""
 
-    def append(self, member: bytes, log: Log, statements: Iterable[Any], readers: Iterable[bytes] = ()) -> list[bytes]:
+    def may_sign(self, member: bytes) -> bool:
+        """Say whether this home may sign for a member now."""
+        file = self.keyring.of_member(member)
+        return file is not None and self._guards[file.keys.signing.public].reason(self.db) is None
+
+    def append(
+        self,
+        member: bytes,
+        log: Log,
+        statements: Iterable[Any],
+        readers: Iterable[bytes] = (),
+        *,
+        lasting: bool = False,
+    ) -> list[bytes]:
         """Sign statements in a log of one of our members and fold them; return the ids of the entries written.
 
-        In log 2 they are sealed to `readers` and the member itself.
+        In log 2 they are sealed to `readers` and the member itself. What is `lasting` can never be erased; log 0 always
+        is.
 
         Raises:
-            RefusedError: this home may not sign any more.
+            RefusedError: this home may not sign (any more), or has no keys of this member.
             LookupError: this home has no such member, or a reader has no box key yet.
             ValueError: a statement breaks a rule of its own, or is larger than a payload.
         """
+        file = self._pen(member)
+        kind = Kind.LASTING if lasting or log == Log.CIRCUIT else Kind.ERASABLE
+        wanted = [(kind, body) for body in bodies(_countable(statements))]
+        shared = self.keyring.sealing_secrets(self.db, member, readers) if log == Log.TRADE else []
+        return self._append_all(file, log, wanted, shared)
+
+    def append_checkpoint(self, member: bytes, stated: Sequence[tuple[int, Any]]) -> list[bytes]:
+        """Restate in a checkpoint of a log 1 what of that log still holds: (when it was first stated in ms, statement).
+
+        Whatever of the log is not restated does not count from then on. Raises the same as `append`.
+        """
+        file = self._pen(member)
+        list(_countable(statement for _, statement in stated))
+        parts = checkpoint_bodies(stated)
+        kinds = [Kind.CHECKPOINT] * (len(parts) - 1) + [Kind.CHECKPOINT_END]
+        return self._append_all(file, Log.CATALOG, list(zip(kinds, parts, strict=True)), [])
+
+    def _pen(self, member: bytes) -> KeyFile:
+        """Return the key file of a member of this home, if it may sign."""
         file = self.keyring.of_member(member)
         if file is None:
-            raise LookupError("no such member in this home")
-        device = file.keys.signing.public
-        self._guards[device].check(self.db)
-        kind = Kind.LASTING if log == Log.CIRCUIT else Kind.ERASABLE
-        wanted = list(bodies(_countable(statements)))
-        shared = self.keyring.sealing_secrets(self.db, member, readers) if log == Log.TRADE else []
+            raise no_pen(self.db, member)
+        self._guards[file.keys.signing.public].check(self.db)
+        return file
+
+    def _append_all(
+        self, file: KeyFile, log: Log, wanted: Sequence[tuple[Kind, bytes]], shared: Sequence[bytes]
+    ) -> list[bytes]:
         ids: list[bytes] = []
         for chunk in _chunks(wanted):
-            ids += self._append_run(file, log, kind, chunk, shared)
+            ids += self._append_run(file, log, chunk, shared)
         self.fold.flush()
-        self.wrote.add(device)
+        self.wrote.add(file.keys.signing.public)
         return ids
 
     def _append_run(
-        self, file: KeyFile, log: Log, kind: Kind, chunk: Sequence[bytes], shared: Sequence[bytes]
+        self, file: KeyFile, log: Log, chunk: Sequence[tuple[Kind, bytes]], shared: Sequence[bytes]
     ) -> list[bytes]:
         device = file.keys.signing.public
-        at = log_row(self.db, device, log) or LogRow(0, 0, b"", 0)
+        at = log_row(self.db, device, log) or LogRow()
         timestamp = max(self.now, at.timestamp)
         payloads = [
             seal(body, (self.circuit, device, int(log), at.seq + n), shared, secrets.token_bytes)
             if log == Log.TRADE
             else secrets.token_bytes(RANDOM_BYTES) + body
-            for n, body in enumerate(chunk, 1)
+            for n, (_, body) in enumerate(chunk, 1)
         ]
-        entries = [(int(kind), timestamp, payload) for payload in payloads]
+        entries = [(int(kind), timestamp, payload) for (kind, _), payload in zip(chunk, payloads, strict=True)]
         _, run = write_run(self.circuit, file.keys.signing, int(log), (at.seq, at.id), entries)
         insert(self.fold, run, payloads, at)
         return run.ids
@@ -107,6 +145,45 @@ class Transaction:
             if fault.code == "own_log":
                 self.db.execute("INSERT OR IGNORE INTO meta VALUES ('read_only', 'known_elsewhere')")
             raise
+
+    def take_proof(self, proof: ForkProof) -> bool:
+        """Keep a fork proof if it is the lowest of its log; return whether it was.
+
+        Raises:
+            PeerFault: it does not hold, or is of somebody unknown.
+        """
+        author, log = proof.one.author, proof.one.log
+        held = log_row(self.db, author, log)
+        known = self.fold.view.member_of(author) is not None or (held and held.held)
+        if not known and (log != Log.CIRCUIT or strangers_proved(self.db) >= MOST_STRANGERS):
+            raise PeerFault("unknown_author")
+        changed = record_proof(self.db, self.circuit, proof, self.arrival)
+        if changed:
+            self.fold.limits_touched(log)
+        return changed
+
+    def take_branch(self, branch: Run) -> bool:
+        """Make a fork proof from headers that differ from what is held; return whether that made a new limit.
+
+        Raises:
+            PeerFault: it shows no fork, or is no run of this circuit.
+        """
+        changed = record_branch(self.db, self.circuit, branch, self.arrival)
+        if changed:
+            self.fold.limits_touched(branch.log)
+        return changed
+
+    def take_payload(self, author: bytes, log: int, seq: int, payload: bytes) -> bool:
+        """Take a payload that was wanted; return whether it counts now.
+
+        Raises:
+            PeerFault: `bad_payload`.
+        """
+        self.fold.flush()  # what came before in this transaction may say what counts
+        entry = fill(self.db, author, log, seq, payload)
+        if entry is not None:
+            self.fold.add(author, log, [entry])
+        return entry is not None
 
     def count_refusal(self, code: str, peer: str) -> None:
         """Put on record that a peer's bytes were refused."""
@@ -131,16 +208,33 @@ def _countable(statements: Iterable[Any]) -> Iterator[Any]:
         yield statement
 
 
-def _chunks(wanted: Sequence[bytes]) -> Iterable[Sequence[bytes]]:
-    """Split bodies into runs; a sealed payload is a little larger than its body, hence the margin."""
-    chunk: list[bytes] = []
+def checkpoint_bodies(stated: Sequence[tuple[int, Any]]) -> list[bytes]:
+    """Pack restated statements into the bodies of a checkpoint, in order."""
+    parts: list[list[tuple[int, Any]]] = [[]]
     size = 0
-    for body in wanted:
+    for stamp, statement in stated:
+        length = len(encode(statement)) + 9  # its stamp has at most 9 bytes
+        if parts[-1] and size + length > ROOM:
+            parts.append([])
+            size = 0
+        parts[-1].append((stamp, statement))
+        size += length
+    return [
+        encode([Part(number, len(parts), [stamp for stamp, _ in part]), *(statement for _, statement in part)])
+        for number, part in enumerate(parts, 1)
+    ]
+
+
+def _chunks(wanted: Sequence[tuple[Kind, bytes]]) -> Iterable[Sequence[tuple[Kind, bytes]]]:
+    """Split bodies into runs; a sealed payload is a little larger than its body, hence the margin."""
+    chunk: list[tuple[Kind, bytes]] = []
+    size = 0
+    for kind, body in wanted:
         length = len(body) + 8192
         if chunk and (len(chunk) == MAX_ENTRIES or size + length > MAX_RUN_BYTES):
             yield chunk
             chunk, size = [], 0
-        chunk.append(body)
+        chunk.append((kind, body))
         size += length
     if chunk:
         yield chunk

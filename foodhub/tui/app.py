@@ -160,9 +160,22 @@ async def _run(home: Path, as_name: str | None) -> int:
         # Until the first paint everything that is made stays: looking for garbage in it takes a seventh of the time.
         gc.disable()
         collecting = asyncio.create_task(_collect_again(app))
+        refolding = asyncio.create_task(_bring_up_to_date(node, app))
         await app.run_async()
         collecting.cancel()
+        refolding.cancel()
         return app.return_code or ExitCode.OK
+
+
+async def _bring_up_to_date(node: Node, app: FoodhubApp) -> None:
+    """Make anew what an older program made, while its rows are shown."""
+    await app.painted.wait()
+
+    def told(done: int, total: int) -> None:
+        app.main.show_upgrade(100 * done // total if total else 100)
+
+    await node.bring_up_to_date(told)
+    app.main.show_upgrade(None)
 
 
 async def _collect_again(app: FoodhubApp) -> None:

@@ -12,16 +12,17 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from foodhub.errors import N_
+from foodhub.errors import N_, FoodhubError
 from foodhub.node import live
+from foodhub.node.alerts import Alert
 from foodhub.node.live import PeerRow
 from foodhub.node.state import LogRow, StatusRow
-from foodhub.saying import PEER_STATES, said
+from foodhub.saying import LOGS, PEER_STATES, ago, limited, said
 from foodhub.tui.columns import Column, printable
 from foodhub.tui.dialog import labelled
 from foodhub.tui.table import RowTable
-from foodhub.tui.wording import LOGS, REFUSALS, ago, entries, size, when
-from foodhub.words import _, ngettext
+from foodhub.tui.wording import REFUSALS, entries, size, when
+from foodhub.words import _, ngettext, say
 
 Running = Literal["starting", "running", "offline"]
 
@@ -82,6 +83,11 @@ def _elsewhere(row: LogRow) -> str:
     return _("{n} of {total}").format(n=row.elsewhere, total=row.entries)
 
 
+def _last(row: LogRow) -> str:
+    """Say when the last entry that counts was signed; nothing where none counts."""
+    return when(row.last.astimezone(), datetime.now(UTC)) if row.entries else ""
+
+
 PEERS: tuple[Column[PeerRow], ...] = (
     Column(N_("Members"), _members, 18, 36, 1),
     Column(N_("State"), _peer_state, 15, 17, 2),
@@ -96,7 +102,8 @@ LOG_COLUMNS: tuple[Column[LogRow], ...] = (
     Column(N_("Entries"), lambda row: str(row.entries), 8, 9, 3, right=True),
     Column(N_("Size"), lambda row: size(row.bytes), 9, 10, 6, right=True),
     Column(N_("Elsewhere"), _elsewhere, 10, 16, 4),
-    Column(N_("Last entry"), lambda row: when(row.last.astimezone(), datetime.now(UTC)), 11, 11, 5),
+    Column(N_("Last entry"), _last, 11, 11, 5),
+    Column(N_("Limit"), lambda row: limited(row.why, row.limit), 11, 22, 7),
 )
 
 
@@ -159,6 +166,7 @@ class Network(Vertical):
         self._facts.update(
             labelled(
                 [
+                    *((_("Warning"), _warning(warning)) for warning in status.warnings[:1]),
                     (_("Pending"), pending if status.pending else _("nothing: all of ours is with others too")),
                     (_("Listening"), _listening(live_now)),
                     (_("Node"), _node_id(live_now)),
@@ -172,6 +180,12 @@ class Network(Vertical):
         other, direction = (self.logs, 1) if event.table is self.peers else (self.peers, -1)
         if other.rows and event.direction == direction:
             other.focus()
+
+
+def _warning(warning: Alert) -> str:
+    """Say the gravest warning, and where all of them stand with what to do: there is no room for that here."""
+    text, _hint = say(FoodhubError(warning.code, warning.text, "", **warning.details))
+    return _("{text} What to do: foodhub status").format(text=text)
 
 
 def _listening(live_now: Live) -> str:

@@ -59,6 +59,7 @@ class MainScreen(Screen[None]):
         self._head, self._tabs, self._keys = HeadLine(name="head"), Bar(name="tabs"), Bar(name="keys")
         self._banner = Static(id="banner")
         self.said_wrong = ""
+        self._upgrading = ""
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -118,6 +119,13 @@ class MainScreen(Screen[None]):
         in_circuit = self.status is not None and self.status.circuit is not None
         self.show_error("joining", None if in_circuit else nothing.refused_joining(live_now))
         self._say_network()
+
+    def show_upgrade(self, part: int | None) -> None:
+        """Say how much (in %) of what an older program made has been made anew; None when that is done."""
+        text = "" if part is None else _("Bringing this home up to date: {part} %").format(part=part)
+        if text != self._upgrading:
+            self._upgrading = text
+            self._say_network()
 
     def show_error(self, source: str, error: FoodhubError | None) -> None:
         """Show the banner with what is wrong, or take it away; one error for each source."""
@@ -219,7 +227,8 @@ class MainScreen(Screen[None]):
         self._tabs.show_items(tab_items(self.place, counts))
 
     def _say_network(self) -> None:
-        parts = [network_state(self.live_now)]
+        parts = [self._upgrading] if self._upgrading else []
+        parts.append(network_state(self.live_now))
         if self.status is not None and self.status.pending:
             count = self.status.pending
             parts.append(ngettext("{n} entry to send", "{n} entries to send", count).format(n=count))

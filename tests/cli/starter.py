@@ -19,8 +19,12 @@ LIMIT = 30.0
 _PRELOADED = (
     *(
         "allot",
+        "backup",
         "circuit",
         "cycle",
+        "device",
+        "doctor",
+        "enrolling",
         "importing",
         "init",
         "joining",
@@ -30,6 +34,7 @@ _PRELOADED = (
         "order",
         "paths",
         "placing",
+        "recover",
     ),
     *("product", "running", "selling"),
 )

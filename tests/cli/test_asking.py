@@ -1,16 +1,47 @@
 """Questions are asked on a terminal, and nowhere else."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.cli.program import GOOD, Foodhub
+from tests.cli.terminal import at_terminal
 
 
-def test_the_recovery_words_are_shown_on_a_terminal(empty: Foodhub) -> None:
-    said = empty.on_terminal("init", "--name", "Hub", "--role", "hub")
+def shown_words(text: str) -> list[str]:
+    """Return the recovery words that stand on a terminal, in their order."""
+    found = dict(re.findall(r"(?m)(?:^| )\s*(\d{1,2}) ([a-z]{3,8})(?= |$)", text))
+    return [found[str(number)] for number in range(1, 25)]
+
+
+def test_the_recovery_words_are_shown_on_a_terminal_and_three_are_asked_back(empty: Foodhub) -> None:
+    with at_terminal(empty, "init", "--name", "Hub", "--role", "hub") as terminal:
+        words = shown_words(terminal.until("asked back"))
+        for _ in range(3):
+            number = re.findall(r"Word (\d+):", terminal.until(": "))[-1]
+            terminal.type(words[int(number) - 1])
+    assert terminal.code == 0
+    assert "The recovery words are on paper." in terminal.said
+    assert empty.json("status")["warnings"] == []
+
+
+def test_words_that_nobody_can_say_again_stay_unconfirmed_until_all_are_typed(empty: Foodhub) -> None:
+    with at_terminal(empty, "init", "--name", "Hub", "--role", "hub") as terminal:
+        words = shown_words(terminal.until("asked back"))
+        terminal.until(": ")
+        for _ in range(3):
+            terminal.type("aple")
+    assert terminal.code == 0
+    assert "is none of the recovery words" in terminal.said
+    assert [warning["code"] for warning in empty.json("status")["warnings"]] == ["words_unconfirmed"]
+    assert empty.fails(2, "recover", "--check")["code"] == "word_count"
+    wrong = [*words[1:], words[0]]
+    done = empty("recover", "--check", code=None, given=" ".join(wrong).encode())
+    assert done.code != 0
+    said = empty.on_terminal("recover", "--check", answers=[" ".join(words[:10]), *words[10:]])
     assert said.code == 0
-    assert "Recovery words" in said.err
-    assert " 24 " in said.err
+    assert "the recovery words of Hub" in said.err
+    assert empty.json("status")["warnings"] == []
 
 
 def test_what_is_signed_is_shown_with_the_hat_and_only_yes_signs(empty: Foodhub) -> None:

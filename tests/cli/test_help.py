@@ -26,10 +26,18 @@ def paths(commands: object = COMMANDS, before: str = "") -> list[str]:
 NAMED = (
     "init",
     *(f"circuit {word}" for word in ("found", "invite", "uninvite", "join", "members", "show")),
+    *(f"circuit {word}" for word in ("remove", "grant", "revoke")),
+    "circuit card",
+    *(f"device {word}" for word in ("list", "add", "enrol", "retire", "hand-over")),
+    "recover",
+    "disputed",
+    *("doctor", "backup", "restore"),
     *("node run", "status", "peers", "allot", "log show", "log verify", "rebuild", "paths", "demo"),
     *(f"product {word}" for word in ("import", "list", "show", "add", "set", "withdraw")),
     *(f"cycle {word}" for word in ("new", "list", "show")),
     *(f"order {word}" for word in ("place", "list", "show", "cancel")),
+    *(f"erase {word}" for word in ("order", "product", "entries", "request", "list")),
+    *("retention show", "retention set", "log prune"),
 )
 
 

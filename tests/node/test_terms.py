@@ -13,6 +13,7 @@ from foodhub.node.products import list_products, product_statement, set_product
 from foodhub.node.terms import terms_in_cycle
 from foodhub.orders.statements import AnswerLine, Order, OrderLine
 from tests.homes import HOUR, Home, Village
+from tests.node.forking import fork
 from tests.pens import changed
 
 pytestmark = pytest.mark.anyio
@@ -135,13 +136,56 @@ async def test_earlier_statements_that_broke_a_rule_are_nobodys_terms(village: V
         """Sign it as a program without our rules would."""
         file = tx.keyring.of_member(farm.hat.member)
         for body in ([encode([bad])], [carrots_in_nonsense(held.local)]):
-            tx._append_run(file, Log.CATALOG, Kind.ERASABLE, body, [])
+            tx._append_run(file, Log.CATALOG, [(Kind.ERASABLE, each) for each in body], [])
 
     await farm.write(append_raw)
     village.clock.now += HOUR
     await village.open_cycle(hub)
     await reprice(village, farm, carrots, price=300)
     assert await price(hub, farm, carrots) == 200
+
+
+async def test_a_checkpoint_changes_no_terms(village: Village) -> None:
+    hub, farm, carrots = await place(village)
+    first = village.clock.now
+    village.clock.now += HOUR
+    await village.open_cycle(hub)
+    before = await farm.read(product_statement, farm.hat.member, id_bytes(carrots))
+    await reprice(village, farm, carrots, price=300)
+    after = await farm.read(product_statement, farm.hat.member, id_bytes(carrots))
+    said = village.clock.now
+    village.clock.now += HOUR
+    await farm.write(lambda tx: tx.append_checkpoint(farm.hat.member, [(first, before), (said, after)]))
+    await village.gossip()
+    for home in (hub, farm):
+        ((base,),) = await home.rows("SELECT base FROM log WHERE author = ? AND log = 1", farm.hat.device)
+        assert base > 0
+        assert await price(home, farm, carrots) == 200
+        assert [row.price for row in await home.read(list_products)] == [300]
+
+
+async def test_what_a_checkpoint_left_out_is_nobodys_terms_any_more(village: Village) -> None:
+    hub, farm, carrots = await place(village)
+    village.clock.now += HOUR
+    await village.open_cycle(hub)
+    await reprice(village, farm, carrots, price=300)
+    after = await farm.read(product_statement, farm.hat.member, id_bytes(carrots))
+    said = village.clock.now
+    await farm.write(lambda tx: tx.append_checkpoint(farm.hat.member, [(said, after)]))
+    await village.gossip()
+    assert [await price(home, farm, carrots) for home in (hub, farm)] == [300, 300]
+
+
+async def test_what_stands_above_the_limit_of_a_log_is_nobodys_terms(village: Village) -> None:
+    hub, farm, carrots = await place(village)
+    group = await village.home("Group", "group")
+    await reprice(village, farm, carrots, price=300)
+    village.clock.now += HOUR
+    await village.open_cycle(hub)
+    await reprice(village, farm, carrots, price=400)
+    assert await price(hub, farm, carrots) == 300
+    await fork(village, farm, 1, 2)
+    assert [await price(home, farm, carrots) for home in (hub, farm, group)] == [200] * 3
 
 
 def carrots_in_nonsense(local: bytes) -> bytes:

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from foodhub.catalog.naming import base32_id, id_bytes
+from foodhub.circuit.statements import Erase
 from foodhub.errors import RefusedError
 from foodhub.log.header import Log
 from foodhub.node.allotments import AllotmentRow, allot, everything_free, free_stock, list_allotments
@@ -408,3 +409,56 @@ async def test_an_order_without_lines_or_of_too_many_is_refused(village: Village
             await group.write(place, count)
         assert raised.value.code == code
     assert await group.orders() == []
+
+
+async def erase_trade(home: Home) -> None:
+    """Erase all that a home signed in its trade log so far."""
+    ((head,),) = await home.rows("SELECT seq FROM log WHERE author = ? AND log = 2", home.hat.device)
+    await home.sign(Log.CIRCUIT, Erase([(home.hat.device, 2, 1, head)]))
+
+
+async def test_an_answer_that_was_erased_is_not_given_again(village: Village) -> None:
+    hub, _farm, (first, late), _ = await market(village, "First", "Late")
+    await first.order(("Carrots", "3"))
+    await village.gossip()
+    await late.order(("Carrots", "1"))
+    village.clock.now += 25 * HOUR
+    await erase_trade(hub)
+    village.homes.remove(late)
+    await village.gossip()
+    answered = await hub.rows("SELECT count(*) FROM answer")
+    assert answered == [(0,)]
+    # A cycle that opened after what was erased is answered as ever.
+    village.homes.append(late)
+    await village.open_cycle(hub)
+    await late.order(("Carrots", "1"))
+    await village.gossip()
+    assert len(await hub.rows("SELECT 1 FROM answer")) == 1
+
+
+async def test_totals_of_a_closed_cycle_stand_when_orders_behind_them_are_erased(village: Village) -> None:
+    hub, farm, (first, late), _ = await market(village, "First", "Late")
+    await first.order(("Carrots", "3"))
+    await village.gossip()
+    village.homes.remove(late)
+    await late.order(("Carrots", "1"))
+    village.clock.now += 25 * HOUR
+    await erase_trade(first)
+    await village.gossip()
+    assert await hub.rows("SELECT 1 FROM placement") == []
+    village.homes.append(late)
+    await village.gossip()
+    assert (await late.orders())[0].state == "late"
+    assert await farm.rows("SELECT ordered, promised FROM total") == [(3, 3)]
+
+
+async def test_an_order_that_is_erased_while_its_cycle_is_open_frees_its_goods(village: Village) -> None:
+    _hub, farm, (first, second), _ = await market(village, "First", "Second")
+    for group in (first, second):
+        await group.order(("Carrots", "4"))
+        await village.gossip()
+    assert (await line(second))[2] == 1
+    await erase_trade(first)
+    await village.gossip()
+    assert (await line(second))[2] == 4
+    assert await farm.rows("SELECT ordered, promised FROM total") == [(4, 4)]

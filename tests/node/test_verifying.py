@@ -83,12 +83,42 @@ async def test_a_head_that_is_not_the_last_entry_is_found(home: Path) -> None:
     assert touched(home, "UPDATE log SET id = zeroblob(32) WHERE log = 1") == [("catalog", 4, "bad_head")]
 
 
-async def test_an_entry_whose_payload_was_erased_still_holds_the_chain(home: Path) -> None:
+async def test_a_payload_may_be_absent_when_something_explains_it(home: Path) -> None:
     key = place(home, 2)
     (payload,) = read(home, lambda db: db.execute("SELECT payload FROM entry WHERE place = ?", (key,)).fetchone())
-    erase = "UPDATE entry SET payload = NULL, hash = ? WHERE place = ?"
-    assert touched(home, erase, payload_hash(payload), key) == []
-    assert touched(home, erase, bytes(32), key) == [("catalog", 2, "bad_entry")]
+    absent = "UPDATE entry SET payload = NULL, hash = ? WHERE place = ?"
+    assert touched(home, absent, payload_hash(payload), key) == [("catalog", 2, "payload_missing")]
+    erased = "INSERT INTO erased SELECT author, 1, 2, 2 FROM log WHERE log = 1"
+    assert touched(home, erased) == []
+    assert touched(home, "DELETE FROM erased") == [("catalog", 2, "payload_missing")]
+    assert touched(home, "INSERT INTO wanted VALUES (?)", key) == []
+    assert touched(home, absent, bytes(32), key) == [("catalog", 2, "bad_entry")]
+
+
+async def test_what_was_pruned_may_be_missing_and_the_rest_hangs_on_it(home: Path) -> None:
+    prune = "UPDATE log SET base = 3, pruned = 2, pruned_id = (SELECT id FROM entry WHERE place = ?) WHERE log = 1"
+    assert touched(home, prune, place(home, 2)) == []
+    assert touched(home, "DELETE FROM entry WHERE place IN (?, ?)", place(home, 1), place(home, 2)) == []
+    assert verified(home).entries == 3
+    assert touched(home, "UPDATE log SET pruned_id = zeroblob(32) WHERE log = 1") == [("catalog", 3, "bad_entry")]
+
+
+async def test_what_lies_beyond_the_head_is_counted_and_not_held_against_the_log(home: Path) -> None:
+    shorten = 'UPDATE log SET seq = 3, id = (SELECT id FROM entry WHERE place = ?), "limit" = 4 WHERE log = 1'
+    assert touched(home, shorten, place(home, 3)) == []
+    assert touched(home, "UPDATE entry SET payload = zeroblob(size) WHERE place = ?", place(home, 4)) == []
+    found = verified(home)
+    assert (found.entries, found.aside) == (4, 1)
+
+
+async def test_a_head_that_nobody_signed_has_to_be_named(home: Path) -> None:
+    shorten = 'UPDATE log SET seq = 3, id = (SELECT id FROM entry WHERE place = ?), "limit" = 4 WHERE log = 1'
+    touched(home, shorten, place(home, 3))
+    unsign = "UPDATE entry SET signature = NULL WHERE place = ?"
+    assert touched(home, unsign, place(home, 3)) == [("catalog", 3, "unsigned_head")]
+    name = """INSERT INTO fork_proof SELECT author, 1, "limit", id, x'', 0 FROM log WHERE log = 1"""
+    assert touched(home, name) == []
+    assert touched(home, 'UPDATE log SET "limit" = 3 WHERE log = 1') == [("catalog", 3, "bad_head")]
 
 
 async def test_a_look_without_an_event_loop_makes_old_views_anew(home: Path) -> None:

@@ -8,7 +8,7 @@ import random
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from foodhub.circuit.statements import (
@@ -23,11 +23,12 @@ from foodhub.circuit.statements import (
     proof_of_join,
 )
 from foodhub.log.encoding import encode
-from foodhub.log.faults import PeerFault
+from foodhub.log.forks import ForkProof
 from foodhub.log.frontier import Item
-from foodhub.log.header import RANDOM_BYTES, VERSION, Kind
+from foodhub.log.header import RANDOM_BYTES, Kind
 from foodhub.log.keys import BoxKey, SigningKey, seal_to
-from foodhub.log.run import MAX_ENTRIES, MAX_RUN_BYTES, CheckedRun, Line, Run, check_payloads, check_run, write_run
+from foodhub.log.run import CheckedRun, Run, check_run, write_run
+from foodhub.node.exchange import Arrival, take_branch, take_forks, take_payloads, take_runs
 from foodhub.p2p import messages as m
 from foodhub.p2p.commands import (
     CheckStanding,
@@ -36,27 +37,45 @@ from foodhub.p2p.commands import (
     End,
     Faulty,
     Held,
+    Load,
+    LoadBranch,
+    LoadForks,
     LoadFrontier,
+    LoadIds,
+    LoadPayloads,
     LoadRun,
+    LoadWanted,
     Look,
     Progress,
     Send,
     Settled,
     Standing,
+    Take,
+    TakeBranch,
+    TakeForks,
+    TakePayloads,
 )
+from foodhub.p2p.lacking import Payload, Wanted
 from foodhub.p2p.proof import Party
 from foodhub.p2p.session import Session, State
-from foodhub.store.entries import take_run
-from foodhub.store.fold import Fold
+from foodhub.store.database import _bring_here
 from foodhub.store.keyring import Keyring
-from foodhub.store.outgoing import frontier, read_run
-from foodhub.store.schema import TRUTH, VIEWS
+from foodhub.store.outgoing import (
+    fork_proofs,
+    frontier,
+    ids_at,
+    new_proofs,
+    payloads_at,
+    read_branch,
+    read_run,
+    wanted,
+)
+from foodhub.store.transaction import Transaction
+from tests.p2p.memory import CIRCUIT, MemoryShelf, Place
 
-CIRCUIT = b"circuit".ljust(32, b".")
 SPRING = 1_900_000_000_000
-Place = tuple[bytes, int]
-"""(author, log)"""
 C = TypeVar("C")
+T = TypeVar("T")
 
 
 class Shelf(Protocol):
@@ -68,89 +87,25 @@ class Shelf(Protocol):
 
     def read_run(self, author: bytes, log: int, after: int) -> tuple[Run, list[bytes]] | None: ...
 
+    def ids_at(self, author: bytes, log: int, seqs: Sequence[int]) -> list[bytes]: ...
+
+    def read_branch(self, author: bytes, log: int, after: int) -> Run | None: ...
+
+    def fork_proofs(self, logs: Sequence[Place]) -> list[ForkProof]: ...
+
+    def wanted(self, most: int) -> list[Wanted]: ...
+
+    def payloads_at(self, places: Sequence[Wanted], most: int) -> list[Payload]: ...
+
     def take(self, run: CheckedRun, payloads: Sequence[bytes | None]) -> str | None:
         """Take a run; return the code of why not, or None."""
         ...
 
+    def take_branch(self, run: Run) -> str | None: ...
 
-@dataclass(slots=True)
-class Kept:
-    """One entry of a log in memory."""
+    def take_forks(self, proofs: Sequence[ForkProof]) -> list[str | None]: ...
 
-    kind: int
-    timestamp: int
-    size: int
-    hash: bytes
-    payload: bytes | None
-    id: bytes
-    signature: bytes | None = None
-
-
-@dataclass
-class MemoryShelf:
-    """A store in memory that takes the logs of anybody (or of `known` authors), for circuits of thousands of logs."""
-
-    circuit: bytes = CIRCUIT
-    known: set[bytes] | None = None
-    logs: dict[Place, list[Kept]] = field(default_factory=dict)
-    order: list[Place] = field(default_factory=list)
-    """One item for each run taken: which log it was of."""
-
-    def frontier(self) -> list[Item]:
-        return [Item(*place, len(log), log[-1].id) for place, log in self.logs.items()]
-
-    def read_run(
-        self, author: bytes, log: int, after: int, most: int = MAX_RUN_BYTES
-    ) -> tuple[Run, list[bytes]] | None:
-        kept = self.logs.get((author, log), [])
-        rows = kept[after : after + MAX_ENTRIES]
-        end = size = 0
-        for index, row in enumerate(rows, 1):
-            size += row.size
-            if size <= most and row.signature is not None:
-                end = index
-        if not end:
-            return None
-        lines: list[Line] = []
-        before = 0
-        for row in rows[:end]:
-            lines.append((row.kind, row.timestamp - before, row.size, row.hash))
-            before = row.timestamp
-        backlink = kept[after - 1].id if after else b""
-        run = Run(VERSION, author, log, after + 1, backlink, lines, rows[end - 1].signature or b"")
-        return run, [row.payload or b"" for row in rows[:end]]
-
-    def take(self, run: CheckedRun, payloads: Sequence[bytes | None]) -> str | None:
-        place = (run.author, run.log)
-        kept = self.logs.get(place, [])
-        if self.known is not None and run.author not in self.known:
-            return "unknown_author"
-        if run.first > len(kept) + 1:
-            return "gap"
-        skip = len(kept) + 1 - run.first
-        if any(kept[run.first - 1 + n].id != run.ids[n] for n in range(min(skip, len(run.ids)))):
-            return "forked"
-        if skip >= len(run.ids):
-            return None
-        if run.first == len(kept) + 1 and run.backlink != (kept[-1].id if kept else b""):
-            return "forked"
-        try:
-            check_payloads(run, payloads)
-        except PeerFault as fault:
-            return fault.code
-        rows = zip(run.kinds, run.timestamps, run.sizes, run.hashes, payloads, run.ids, strict=True)
-        new = [Kept(*row) for row in rows][skip:]
-        new[-1].signature = run.signature
-        self.logs.setdefault(place, []).extend(new)
-        self.order.append(place)
-        return None
-
-    def size(self) -> int:
-        """How many entries lie here."""
-        return sum(map(len, self.logs.values()))
-
-    def copy(self) -> "MemoryShelf":
-        return MemoryShelf(self.circuit, self.known, {place: [*log] for place, log in self.logs.items()})
+    def take_payloads(self, payloads: Sequence[Payload]) -> int: ...
 
 
 class StoreShelf:
@@ -159,9 +114,8 @@ class StoreShelf:
     def __init__(self, circuit: bytes) -> None:
         self.circuit = circuit
         self.db = sqlite3.connect(":memory:", isolation_level=None)
-        self.db.executescript(TRUTH + VIEWS)
+        _bring_here(self.db)
         self._keyring = Keyring(())
-        self._arrival = 0
 
     def frontier(self) -> list[Item]:
         return frontier(self.db)
@@ -169,18 +123,46 @@ class StoreShelf:
     def read_run(self, author: bytes, log: int, after: int) -> tuple[Run, list[bytes]] | None:
         return read_run(self.db, author, log, after)
 
+    def ids_at(self, author: bytes, log: int, seqs: Sequence[int]) -> list[bytes]:
+        return ids_at(self.db, author, log, seqs)
+
+    def read_branch(self, author: bytes, log: int, after: int) -> Run | None:
+        return read_branch(self.db, author, log, after)
+
+    def fork_proofs(self, logs: Sequence[Place]) -> list[ForkProof]:
+        return fork_proofs(self.db, logs)
+
+    def proofs(self) -> list[ForkProof]:
+        """All proofs held."""
+        return new_proofs(self.db, 0)
+
+    def wanted(self, most: int) -> list[Wanted]:
+        return wanted(self.db, most)
+
+    def payloads_at(self, places: Sequence[Wanted], most: int) -> list[Payload]:
+        return payloads_at(self.db, places, most)
+
     def take(self, run: CheckedRun, payloads: Sequence[bytes | None]) -> str | None:
-        self._arrival += 1
+        return self._write(lambda tx: take_runs(tx, [Arrival(run, payloads, "a peer")]))[0]
+
+    def take_branch(self, run: Run) -> str | None:
+        return self._write(lambda tx: take_branch(tx, run, "a peer"))
+
+    def take_forks(self, proofs: Sequence[ForkProof]) -> list[str | None]:
+        return self._write(lambda tx: take_forks(tx, proofs, "a peer"))
+
+    def take_payloads(self, payloads: Sequence[Payload]) -> int:
+        return self._write(lambda tx: take_payloads(tx, payloads, "a peer"))
+
+    def _write(self, work: Callable[[Transaction], T]) -> T:
         self.db.execute("BEGIN")
-        fold = Fold(self.db, self._keyring, self.circuit, self._arrival)
+        tx = Transaction(self.db, self._keyring, {}, self.circuit, SPRING)
         try:
-            take_run(fold, run, payloads, frozenset())
-            fold.flush()
-        except PeerFault as fault:
-            return fault.code
+            result = work(tx)
+            tx.fold.flush()
         finally:
             self.db.execute("COMMIT")
-        return None
+        return result
 
     def entries(self) -> list[tuple[bytes, int, int, bytes, bytes | None]]:
         """Everything held: author, log, seq, id, payload."""
@@ -202,11 +184,12 @@ class Pen:
     key: SigningKey
     chance: random.Random
 
-    def write(self, shelf: Shelf, log: int, bodies: Iterable[bytes]) -> CheckedRun:
+    def write(self, shelf: Shelf, log: int, bodies: Iterable[bytes], kind: Kind | None = None) -> CheckedRun:
         """Append one entry for each body, under one signature."""
         place = (self.key.public, log)
         head = next(((item.seq, item.id) for item in shelf.frontier() if (item.author, item.log) == place), (0, b""))
-        kind = Kind.LASTING if log == 0 else Kind.ERASABLE
+        if kind is None:
+            kind = Kind.LASTING if log == 0 else Kind.ERASABLE
         payloads = [self.chance.randbytes(RANDOM_BYTES) + body for body in bodies]
         entries = [(int(kind), SPRING + head[0] + n, payload) for n, payload in enumerate(payloads)]
         _, run = write_run(shelf.circuit, self.key, log, head, entries)
@@ -224,6 +207,22 @@ def shelf_of(logs: Iterable[tuple[int, int]], entries: int = 1) -> MemoryShelf:
     for number, log in logs:
         pen(number).write(shelf, log, [b"body %d" % n for n in range(entries)])
     return shelf
+
+
+def branches(common: int, ours: int, theirs: int, log: int = 1, number: int = 1) -> tuple[MemoryShelf, MemoryShelf]:
+    """Two shelves that agree on so many entries of a log, behind which each has so many of its own."""
+    one = MemoryShelf()
+    grow(one, pen(number), log, common)
+    other = one.copy()
+    grow(one, Pen(pen(number).key, random.Random("ours")), log, ours)
+    grow(other, Pen(pen(number).key, random.Random("theirs")), log, theirs)
+    return one, other
+
+
+def grow(shelf: Shelf, by: Pen, log: int, entries: int) -> None:
+    """Append so many entries, at most 100 to a signature."""
+    for start in range(0, entries, 100):
+        by.write(shelf, log, [encode([])] * min(100, entries - start))
 
 
 @dataclass
@@ -296,8 +295,8 @@ class Side:
         self.wire: Wire = straight
         self.incoming: deque[bytes] = deque()
         self.looks: deque[CheckStanding] = deque()
-        self.reads: deque[LoadFrontier | LoadRun | Look] = deque()
-        self.commits: deque[Commit] = deque()
+        self.reads: deque[Load] = deque()
+        self.commits: deque[Take] = deque()
         self.commands: list[Command] = []
         self.waiting_bytes = 0
         self.most_waiting_bytes = 0
@@ -355,7 +354,7 @@ class Playbook:
         return True
 
     def _act(self, side: Side, act: str) -> list[Command]:
-        session, shelf = side.session, side.shelf
+        session = side.session
         match act:
             case "frame":
                 return session.frame(side.incoming.popleft())
@@ -363,17 +362,42 @@ class Playbook:
                 side.looks.popleft()
                 return session.stand(*side.verdict)
             case "commit":
-                commit = side.commits.popleft()
-                side.waiting_bytes -= sum(commit.run.sizes)
-                return session.committed(commit.run, commit.size, shelf.take(commit.run, commit.payloads))
-        read = side.reads.popleft()
-        if isinstance(read, LoadFrontier):
-            return session.frontier(shelf.frontier())
-        if isinstance(read, Look):
-            heads = {(item.author, item.log): item.seq for item in shelf.frontier()}
-            return session.sync() if heads.get((read.author, read.log), 0) < read.seq else []
-        found = shelf.read_run(read.author, read.log, read.after)
-        return session.loaded(*(found or (None, ())))
+                return self._take(side, side.commits.popleft())
+        return self._read(side, side.reads.popleft())
+
+    def _take(self, side: Side, take: Take) -> list[Command]:
+        session, shelf = side.session, side.shelf
+        match take:
+            case Commit(run, payloads, size):
+                side.waiting_bytes -= sum(run.sizes)
+                return session.committed(run, size, shelf.take(run, payloads))
+            case TakeBranch(branch):
+                return session.branch_taken(shelf.take_branch(branch))
+            case TakeForks(proofs):
+                return session.forks_taken(shelf.take_forks(proofs))
+            case TakePayloads(found):
+                return session.payloads_taken(shelf.take_payloads(found))
+
+    def _read(self, side: Side, read: Load) -> list[Command]:
+        session, shelf = side.session, side.shelf
+        match read:
+            case LoadFrontier():
+                return session.frontier(shelf.frontier())
+            case LoadRun(author, log, after):
+                return session.loaded(*(shelf.read_run(author, log, after) or (None, ())))
+            case LoadIds(author, log, seqs):
+                return session.ids(shelf.ids_at(author, log, seqs))
+            case LoadBranch(author, log, after):
+                return session.branch(shelf.read_branch(author, log, after))
+            case LoadForks(logs):
+                return session.forks(shelf.fork_proofs(logs))
+            case LoadWanted(most):
+                return session.wanted(shelf.wanted(most))
+            case LoadPayloads(places, most):
+                return session.payloads(shelf.payloads_at(places, most))
+            case Look(author, log, seq):
+                heads = {(item.author, item.log): item.seq for item in shelf.frontier()}
+                return session.sync() if heads.get((author, log), 0) < seq else []
 
     def obey(self, side: Side, commands: list[Command]) -> None:
         """Carry out what a session wants, as a link would."""
@@ -385,14 +409,16 @@ class Playbook:
                     to.incoming.extend(side.wire(frame))
                 case CheckStanding():
                     side.looks.append(command)
-                case LoadFrontier() | LoadRun() | Look():
-                    side.reads.append(command)
                 case Commit():
                     side.commits.append(command)
                     side.waiting_bytes += sum(command.run.sizes)
                     side.most_waiting_bytes = max(side.most_waiting_bytes, side.waiting_bytes)
+                case TakeBranch() | TakeForks() | TakePayloads():
+                    side.commits.append(command)
                 case Held() | Progress() | Settled() | Faulty() | End():
                     pass
+                case _:
+                    side.reads.append(command)
 
     def announce(self, side: Side, author: bytes, log: int, after: int, *, payloads: bool = True) -> None:
         """Let a side tell what is behind `after` in a log of its shelf."""

@@ -7,11 +7,15 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from foodhub.log.forks import prove_fork
 from foodhub.log.keys import SigningKey
+from foodhub.log.run import Run, write_run
 from foodhub.node import live, setup
 from foodhub.node.application import now
+from foodhub.node.exchange import take_forks
 from foodhub.p2p import messages as m
 from foodhub.p2p.circle import AT_ONCE_SECONDS, MOST_LINKS, Circle
 from foodhub.p2p.commands import CheckStanding, Send
@@ -22,6 +26,8 @@ from foodhub.p2p.messages import MAX_FRAME
 from foodhub.p2p.process import ANY_PORT, PROTOCOL, NetworkProcess
 from foodhub.p2p.proof import Party
 from foodhub.p2p.session import Session, State
+from foodhub.store.keyring import read_key_files
+from foodhub.store.outgoing import frontier
 from tests.homes import Home, Village, carry
 from tests.nodes import same, settle_in, until
 
@@ -334,3 +340,74 @@ async def test_a_link_that_is_lost_is_made_anew_with_a_fresh_nonce(village: Vill
     new = first.circle.links[second.host.peer_id]
     assert new.party.nonce != old.party.nonce
     assert new.session._their_nonce != old.session._their_nonce
+
+
+# Forks
+
+
+async def forked(of: Home) -> list[tuple[Run, list[bytes]]]:
+    """Two runs that the device of a home signed for the same place of its log 1, which it has not taken itself."""
+    circuit = await circuit_of(of)
+    (file,) = read_key_files(of.node.home / "keys")
+    place = next(item for item in await of.read(frontier) if (item.author, item.log) == (of.hat.device, 1))
+    found = []
+    for word in (b"one", b"two"):
+        payload = word.ljust(16) + b"\x90"
+        run, _ = write_run(circuit, file.keys.signing, 1, (place.seq, place.id), [(1, now(), payload)])
+        found.append((run, [payload]))
+    return found
+
+
+async def limit(home: Home, of: Home) -> int:
+    rows = await home.rows('SELECT "limit" FROM log WHERE author = ? AND log = 1', of.hat.device)
+    return int(rows[0][0])
+
+
+async def test_a_fork_between_two_nodes_is_found_and_its_proof_reaches_a_third(village: Village, stage: Stage) -> None:
+    hub, farm = await pair(village)
+    group, third = await village.home("Group", "group"), await village.home("Third", "producer")
+    one, two = await forked(group)
+    assert await hub.take([one]) + await farm.take([two]) == [None, None]
+    first = await stage.on_air(hub)
+    await settle_in(third)
+    await stage.on_air(third, first.host)
+    await stage.on_air(farm, first.host)
+
+    async def known_to_all() -> bool:
+        limits = [await limit(home, group) for home in (hub, farm, third)]
+        return limits == [one[0].first] * 3
+
+    await until(known_to_all, "all three know the limit")
+    assert await hub.read(frontier) != []
+    assert [await home.rows("SELECT code FROM refused WHERE code != 'forked'") for home in (hub, farm, third)] == [
+        []
+    ] * 3
+
+
+async def test_a_proof_that_a_home_learns_of_is_told_at_once(village: Village, stage: Stage) -> None:
+    hub, farm = await pair(village)
+    group = await village.home("Group", "group")
+    runs = await forked(group)
+    _, second = await linked(stage, hub, farm)
+    proof = prove_fork(await circuit_of(hub), runs[0][0], runs[1][0])
+    assert proof is not None
+    assert await hub.write(take_forks, [proof], "by hand") == [None]
+
+    async def known() -> bool:
+        return await limit(farm, group) == proof.one.first
+
+    await until(known, "the other knows it too")
+    assert second.settled_with()
+
+
+async def test_what_only_a_newer_program_can_read_is_said_and_the_link_stays(village: Village, stage: Stage) -> None:
+    hub, farm = await pair(village)
+    first, second = await linked(stage, hub, farm)
+    group = await village.home("Group", "group")
+    run, payloads = (await forked(group))[0]
+    link = second.circle.links[first.host.peer_id]
+    link.announce(msgspec.structs.replace(run, version=2), payloads)
+    other = first.circle.links[second.host.peer_id]
+    await until(lambda: other.seen.reason == "bad_version", "people can see why")
+    assert other.settled
+    assert first.rows() == {second.host.peer_id: "connected"}

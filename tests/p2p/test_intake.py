@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from foodhub.log.run import check_run
 from foodhub.node.exchange import Arrival
-from foodhub.p2p.intake import Intake
+from foodhub.p2p.intake import ENTRIES_PER_COMMIT, FEWEST, MOST, Intake, Pace
 from tests.homes import Home, Village, all_runs
 
 pytestmark = pytest.mark.anyio
@@ -100,3 +102,34 @@ async def test_a_run_that_we_fail_on_does_not_cost_the_others_their_commit(
     assert await results(hub, [broken, *wanted]) == ["not_taken"] + [None] * len(wanted)
     assert len(await hub.rows("SELECT 1 FROM product")) == 3
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["a run could not be taken"]
+
+
+@given(st.lists(st.tuples(st.integers(1, 5000), st.floats(0, 10)), max_size=30))
+def test_a_commit_is_never_smaller_or_larger_than_its_bounds(commits: list[tuple[int, float]]) -> None:
+    pace = Pace()
+    for entries, seconds in commits:
+        pace.learn(entries, seconds)
+        assert FEWEST <= pace.entries <= MOST
+
+
+@pytest.mark.parametrize(("per_second", "fitting"), [(1_000, FEWEST), (40_000, 800), (1_000_000, MOST)])
+def test_commits_come_to_take_as_long_as_they_should(per_second: int, fitting: int) -> None:
+    pace = Pace()
+    for _ in range(20):
+        pace.learn(pace.entries, pace.entries / per_second)
+    assert pace.entries == pytest.approx(fitting, rel=0.01)
+
+
+def test_a_commit_of_few_entries_says_nothing_about_the_pace() -> None:
+    pace = Pace()
+    pace.learn(1, 0.5)
+    assert pace.entries == ENTRIES_PER_COMMIT
+
+
+async def test_what_is_held_already_costs_no_transaction(village: Village) -> None:
+    hub, farm = await stage(village)
+    wanted = await arrivals(farm)
+    assert await results(hub, wanted) == [None] * len(wanted)
+    before = (await hub.rows("SELECT value FROM meta WHERE key = 'arrival'"))[0][0]
+    assert await results(hub, wanted) == [None] * len(wanted)
+    assert (await hub.rows("SELECT value FROM meta WHERE key = 'arrival'"))[0][0] == before

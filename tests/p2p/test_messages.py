@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from foodhub.log.encoding import encode
 from foodhub.log.faults import PeerFault
+from foodhub.log.forks import ForkProof
 from foodhub.log.frontier import Item
 from foodhub.log.run import MAX_ENTRIES, Run
 from foodhub.p2p import messages as m
@@ -33,6 +34,14 @@ ONE_OF_EACH: list[m.Message] = [
     m.Announce(RUN, []),
     m.Nudge(),
     m.Refuse("bad_proof"),
+    m.AskForks([(KEY, 0), (KEY, 2)]),
+    m.Forks([ForkProof(RUN, RUN)]),
+    m.Probe(KEY, 1, [1, 9, BIG]),
+    m.Ids(KEY, 1, [KEY, b""]),
+    m.Show(KEY, 2, 0),
+    m.Branch([RUN]),
+    m.Lack([(KEY, 1, [3, 4])]),
+    m.Found([(KEY, 1, 3, bytes(20))], last=True),
 ]
 
 
@@ -57,7 +66,7 @@ def test_a_message_comes_back_as_it_was_sent(message: m.Message) -> None:
 
 def test_every_message_has_a_number_of_its_own() -> None:
     numbers = [encode(message)[1] for message in ONE_OF_EACH]
-    assert numbers == list(range(16))
+    assert numbers == list(range(24))
 
 
 @given(st.binary(max_size=200))
@@ -86,6 +95,21 @@ def test_text_that_is_not_normalized_is_refused() -> None:
 
 def test_nesting_without_end_is_refused() -> None:
     assert code_of(b"\x91" * 100_000) == "not_canonical"
+
+
+@pytest.mark.parametrize(
+    ("frame", "newer"),
+    [
+        (encode((0, 2, "anything")), True),
+        (encode((0, 1, "anything")), False),
+        (encode((1, 2)), False),
+        (encode({"0": 2}), False),
+        (b"\x92\x00", False),
+        (b"", False),
+    ],
+)
+def test_the_hello_of_a_newer_program_is_told_from_garbage(frame: bytes, newer: bool) -> None:
+    assert m.is_newer(frame) is newer
 
 
 def test_a_frame_above_the_limit_is_refused_unread() -> None:

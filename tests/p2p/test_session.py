@@ -4,6 +4,7 @@ import random
 import zlib
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,11 +17,11 @@ from foodhub.log.run import Run, check_run
 from foodhub.p2p import messages as m
 from foodhub.p2p.commands import CheckStanding, Commit, End, Faulty, Held, LoadRun, Progress, Send, Settled
 from foodhub.p2p.rounds import Stage
-from foodhub.p2p.session import EARLY_BYTES, FAULTS_BORNE, MAY_COME, Session, State
+from foodhub.p2p.session import EARLY_BYTES, FAULTS_BORNE, Session
+from foodhub.p2p.states import MAY_COME, State
 from foodhub.p2p.transfer import ANNOUNCED_BYTES, RUN_ROOM, WINDOW
+from tests.p2p.memory import CIRCUIT, MemoryShelf
 from tests.p2p.playbook import (
-    CIRCUIT,
-    MemoryShelf,
     Pen,
     Playbook,
     Shelf,
@@ -142,14 +143,6 @@ def test_what_the_peer_has_is_noted_for_our_own_logs() -> None:
     assert ((pen(1).key.public, 1, 5),) in [held.logs for held in book.one.did(Held)]
     again = talk(one, other).settle()
     assert ((pen(1).key.public, 1, 5),) in [held.logs for held in again.one.did(Held)]
-
-
-def test_a_payload_that_is_absent_travels_as_absent_and_is_for_the_store_to_judge() -> None:
-    one, other = shelf_of([(1, 2), (2, 2)], entries=4), MemoryShelf()
-    one.logs[pen(1).key.public, 2][1].payload = None
-    book = talk(one, other).settle()
-    assert [payload is None for payload in book.other.did(Commit)[0].payloads] == [False, True, False, False]
-    assert set(other.logs) == {(pen(2).key.public, 2)}
 
 
 # The proof
@@ -276,6 +269,28 @@ def test_a_version_of_the_protocol_that_we_do_not_know_is_refused() -> None:
     session = Session(parties()[0])
     session.start()
     assert End("bad_version") in session.frame(encode(m.Hello(2, bytes(32), bytes(16))))
+
+
+def test_the_hello_of_a_newer_program_is_known_as_such_whatever_else_it_holds() -> None:
+    session = Session(parties()[0])
+    session.start()
+    commands = session.frame(encode((0, 7, bytes(32), bytes(16), "more", [1])))
+    assert End("bad_version") in commands
+    assert Send(encode(m.Refuse("bad_version"))) in commands
+
+
+def test_runs_of_a_newer_program_are_told_of_once_and_nobody_pays_for_them() -> None:
+    one, other = shelf_of((number, 1) for number in range(FAULTS_BORNE * 3)), MemoryShelf()
+    good = pen(3).key.public
+
+    def newer(run: Run) -> Run:
+        return run if run.author == good else msgspec.structs.replace(run, version=2)
+
+    book = with_runs_changed(talk(one, other), newer).settle()
+    assert book.other.did(Faulty) == [Faulty("bad_version")]
+    assert set(other.logs) == {(good, 1)}
+    assert book.other.did(Settled)
+    assert not book.other.ended
 
 
 def test_addresses_of_a_peer_are_limited_in_number() -> None:
@@ -534,17 +549,6 @@ def test_a_run_of_an_unknown_author_is_left_lying_without_blame() -> None:
     assert not book.other.did(Faulty)
     assert not book.other.ended
     assert book.other.did(Settled)
-
-
-def test_a_fork_is_not_the_fault_of_who_passes_it_on() -> None:
-    one, other = shelf_of([(1, 1), (2, 1)]), shelf_of([(2, 1)])
-    twin = Pen(pen(1).key, random.Random("twin"))
-    twin.write(other, 1, [b"another"] * 2)
-    before = other.frontier()
-    book = talk(one, other).settle()
-    assert other.frontier() == before
-    assert not book.one.ended
-    assert book.one.did(Settled)
 
 
 # Credit
@@ -1009,6 +1013,7 @@ def test_a_commit_that_comes_after_the_end_of_the_stream_leads_to_nothing() -> N
     one, other = shelf_of([(1, 1)]), MemoryShelf()
     book = starving(one, other)
     commit = book.other.commits.popleft()
+    assert isinstance(commit, Commit)
     book.other.session.over()
     assert book.other.session.committed(commit.run, commit.size, None) == []
     assert book.other.session.frontier([]) == []
@@ -1019,6 +1024,7 @@ def test_a_failure_of_our_own_is_not_blamed_on_the_peer() -> None:
     book = starving(one, other)
     while book.other.commits:
         commit = book.other.commits.popleft()
+        assert isinstance(commit, Commit)
         book.obey(book.other, book.other.session.committed(commit.run, commit.size, "not_taken"))
     book.settle()
     assert not book.other.ended

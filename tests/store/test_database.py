@@ -143,7 +143,10 @@ def test_a_home_of_version_1_is_brought_here_with_all_it_held(old: Path, tmp_pat
     with closing(open_database(old)) as db, closing(open_database(tmp_path / "new.db", create=True)) as new:
         assert pragma(db, "user_version") == SCHEMA_VERSION
         assert shape(db) == shape(new)
-        assert content(db) == before
+        after = content(db)
+        for name, rows in before.items():
+            width = len(rows[0]) if rows else 0
+            assert [row[:width] for row in after[name]] == rows, name
         assert len(before["product"]) == 1
 
 
@@ -211,6 +214,11 @@ async def test_views_of_an_older_program_are_made_again_from_the_log(old: Path, 
         db.execute("INSERT INTO profile VALUES (1, x'', 1, 1, 1, 'nobody said this', 1)")
         db.commit()
     store = await Store.open(old.parent)
+    assert await store.read(ask, "SELECT name FROM profile") == [("nobody said this",)]
+    steps: list[tuple[int, int]] = []
+    await store.bring_up_to_date(lambda done, total: steps.append((done, total)))
+    assert steps == sorted(steps)
+    assert steps[-1][0] == steps[-1][1] > 0
     with closing(sqlite3.connect(tmp_path / "untouched.db")) as before:
         for query in (
             "SELECT name FROM profile ORDER BY 1",

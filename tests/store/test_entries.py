@@ -7,10 +7,12 @@ import pytest
 
 from foodhub.circuit.statements import Uninvite
 from foodhub.log.encoding import encode
+from foodhub.log.faults import PeerFault
+from foodhub.log.forks import check_fork, read_fork
 from foodhub.log.keys import SigningKey
-from foodhub.log.run import Run, write_run
+from foodhub.log.run import Run, check_run, write_run
 from foodhub.orders.statements import Profile
-from foodhub.store.outgoing import frontier, read_run
+from foodhub.store.outgoing import fork_proofs, frontier, read_run, wanted
 from tests.pens import MORNING, Paper, Pen, invite_key, newcomer
 from tests.shelf import Shelf
 from tests.vectors.reading import read
@@ -99,25 +101,84 @@ def forked(founder: Pen) -> tuple[list[Paper], Paper, Paper]:
 def test_a_fork_is_refused_and_its_place_is_on_record(shelf: Shelf, founder: Pen) -> None:
     papers, second, _ = forked(founder)
     assert shelf.take(*papers, second) == [1, 1, 1, "forked"]
-    ((author, log, seq, ours, theirs),) = shelf.db.execute("SELECT * FROM fork").fetchall()
+    ((author, log, seq, backlink, proof),) = proofs(shelf)
     assert (author, log, seq) == (founder.device, 1, 2)
-    assert ours != theirs
-    assert shelf.rows()["profile"][0][3] == MORNING
+    assert backlink == check_run(founder.circuit, papers[0][0]).ids[0]
+    assert check_fork(founder.circuit, read_fork(proof)).seq == 2
+    assert heads(shelf) == [(0, 1), (1, 1)]
+    assert [row[4] for row in shelf.rows()["profile"]] == ["Hub 1"]
 
 
-def test_a_fork_below_the_head_shows_by_its_backlink_and_the_lowest_place_stays_on_record(
-    shelf: Shelf, founder: Pen
-) -> None:
+def proofs(shelf: Shelf) -> list[Any]:
+    return shelf.db.execute("SELECT author, log, seq, backlink, proof FROM fork_proof").fetchall()
+
+
+def test_a_fork_below_the_head_asks_for_the_place_where_the_branches_part(shelf: Shelf, founder: Pen) -> None:
     papers, second, third = forked(founder)
-    assert shelf.take(papers[0], papers[1], third) == [1, 1, "forked"]
-    assert shelf.db.execute("SELECT seq, theirs FROM fork").fetchall() == [(2, third[0].backlink)]
-    assert shelf.take(papers[2], third, second, third) == [1, "forked", "forked", "forked"]
-    assert shelf.db.execute("SELECT seq FROM fork").fetchall() == [(2,)]
+    assert shelf.take(papers[0], papers[1], third) == [1, 1, "branched"]
+    assert proofs(shelf) == []
+    tx = shelf.transaction()
+    assert tx.take_branch(second[0])
+    tx.fold.flush()
+    assert [row[2] for row in proofs(shelf)] == [2]
+    assert shelf.take(papers[1], papers[2], third) == ["above_limit", "gap", "gap"]
 
 
-def test_entries_go_on_behind_a_fork_that_was_refused(shelf: Shelf, founder: Pen) -> None:
+def test_nothing_counts_from_a_fork_on_and_the_one_branch_is_set_aside(shelf: Shelf, founder: Pen) -> None:
     papers, second, _ = forked(founder)
-    assert shelf.take(papers[0], papers[1], second, papers[2]) == [1, 1, "forked", 1]
+    assert shelf.take(papers[0], papers[1], second, papers[2], second) == [1, 1, "forked", "gap", "above_limit"]
+    assert [row[4] for row in shelf.rows()["profile"]] == ["Hub 1"]
+    assert shelf.db.execute('SELECT seq, "limit", held FROM log WHERE log = 1').fetchall() == [(1, 2, 2)]
+
+
+def test_a_fork_shows_the_same_whichever_branch_came_first(shelf: Shelf, founder: Pen) -> None:
+    papers, second, third = forked(founder)
+    shelf.take(*papers, second)
+    with Shelf(shelf.circuit) as other:
+        founding = read_run(shelf.db, founder.device, 0, 0)
+        assert founding
+        other.take(founding, papers[0], second, third, papers[1])
+        assert other.rows() == shelf.rows()
+        assert frontier(other.db) == frontier(shelf.db)
+        assert proofs(other) == proofs(shelf)
+
+
+def test_a_proof_that_travels_limits_a_log_also_where_no_branch_is_held(shelf: Shelf, founder: Pen) -> None:
+    papers, second, _ = forked(founder)
+    shelf.take(*papers, second)
+    with Shelf(shelf.circuit) as other:
+        founding = read_run(shelf.db, founder.device, 0, 0)
+        assert founding
+        other.take(founding)
+        tx = other.transaction()
+        assert [tx.take_proof(proof) for proof in fork_proofs(shelf.db, [(founder.device, 1)])] == [True]
+        tx.fold.flush()
+        sent = read_run(shelf.db, founder.device, 1, 0)
+        assert sent is not None
+        assert sent[0].signature == papers[0][0].signature
+        assert other.take(sent) == [1]
+        assert frontier(other.db) == frontier(shelf.db)
+
+
+def test_a_run_without_a_signature_comes_in_only_where_a_proof_names_its_last_entry(shelf: Shelf, founder: Pen) -> None:
+    first = founder.write_payloads(1, [bytes([n]) * 20 for n in range(4)], MORNING, (0, b""))
+    twin = Pen("founder", "hub", circuit=founder.circuit)
+    begun = founder.heads[1]
+    other_branch = twin.write_payloads(1, [b"z" * 20], MORNING, (2, begun.ids[1]))
+    shelf.take(first)
+    with Shelf(shelf.circuit) as other:
+        founding = read_run(shelf.db, founder.device, 0, 0)
+        assert founding
+        shelf.take(other_branch)
+        sent = read_run(shelf.db, founder.device, 1, 0)
+        assert sent is not None
+        assert (len(sent[0].lines), sent[0].signature) == (2, b"")
+        assert other.take(founding, sent) == [1, "unsigned"]
+        tx = other.transaction()
+        assert tx.take_proof(fork_proofs(shelf.db, [(founder.device, 1)])[0])
+        tx.fold.flush()
+        assert other.take(sent) == [2]
+        assert frontier(other.db) == frontier(shelf.db)
 
 
 def test_time_does_not_run_backwards_between_runs(shelf: Shelf, founder: Pen) -> None:
@@ -127,10 +188,26 @@ def test_time_does_not_run_backwards_between_runs(shelf: Shelf, founder: Pen) ->
 
 def test_a_payload_that_is_withheld_or_changed_refuses_the_run_and_changes_nothing(shelf: Shelf, founder: Pen) -> None:
     run, (payload,) = founder.write(1, Profile(1, "Hub"))
-    papers = [(run, [b""]), (run, [payload[:-1] + b"\x00"]), (run, []), (run, [payload, payload])]
-    assert shelf.take(*papers) == ["payload_missing", "bad_payload", "payload_missing", "payload_missing"]
+    papers = [(run, [payload[:-1] + b"\x00"]), (run, []), (run, [payload, payload])]
+    assert shelf.take(*papers) == ["bad_payload", "payload_missing", "payload_missing"]
     assert heads(shelf) == [(0, 1)]
     assert shelf.take((run, [payload])) == [1]
+
+
+def test_a_payload_that_is_left_out_is_wanted_until_somebody_brings_it(shelf: Shelf, founder: Pen) -> None:
+    run, (payload,) = founder.write(1, Profile(1, "Hub"))
+    assert shelf.take((run, [b""])) == [1]
+    assert shelf.rows()["profile"] == []
+    assert wanted(shelf.db, 1000) == [(founder.device, 1, [1])]
+    assert wanted(shelf.db, 10) == []
+    tx = shelf.transaction()
+    with pytest.raises(PeerFault, match="payload"):
+        tx.take_payload(founder.device, 1, 1, payload[:-1] + b"\x00")
+    assert tx.take_payload(founder.device, 1, 1, payload)
+    assert not tx.take_payload(founder.device, 1, 1, payload)
+    tx.fold.flush()
+    assert [row[4] for row in shelf.rows()["profile"]] == ["Hub"]
+    assert wanted(shelf.db, 1000) == []
 
 
 def test_nothing_above_a_limit_is_taken(shelf: Shelf, founder: Pen) -> None:

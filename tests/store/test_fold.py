@@ -95,7 +95,7 @@ def test_of_two_devices_that_spoke_at_once_the_same_one_holds_in_any_order(shelf
         with Shelf(founder.circuit) as other:
             other.take(founder.founding)  # type: ignore[attr-defined]
             for pen in devices:
-                other.db.execute("INSERT INTO device VALUES (?, ?, x'', 0)", (pen.device, founder.id))
+                other.db.execute("INSERT INTO device VALUES (?, ?, x'', 0, 1, 0, x'')", (pen.device, founder.id))
             assert other.take(*order) == [1, 1, 1]
             assert [row[4] for row in other.rows()["profile"]] == [highest]
 
@@ -169,7 +169,7 @@ def test_a_private_payload_that_is_none_hurts_nobody(shelf: Shelf, founder: Pen)
 
 
 def test_of_one_entry_only_so_many_reasons_are_kept(shelf: Shelf, founder: Pen) -> None:
-    shelf.take(founder.write(1, *[7] * 5000), founder.write(1, Profile(1, "Hub")))
+    shelf.take(founder.write(1, *[7] * 1500), founder.write(1, Profile(1, "Hub")))
     assert len(shelf.reasons()) == REASONS_KEPT
     assert len(shelf.rows()["profile"]) == 1
 

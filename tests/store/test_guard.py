@@ -13,7 +13,7 @@ from foodhub.node.application import Node
 from foodhub.node.cycles import list_cycles
 from foodhub.node.state import list_members
 from foodhub.orders.statements import Profile
-from foodhub.store.guard import SENTENCES
+from foodhub.store.guard import SENTENCES, no_pen, not_read_only
 from foodhub.store.keyring import KeyFile, read_key_files
 from tests.homes import Home, Village, carry, runs_of
 
@@ -32,8 +32,8 @@ async def refused(home: Home) -> str:
     error = raised.value
     assert (error.code, error.exit_code) == ("home_read_only", ExitCode.REFUSED)
     assert str(error) == SENTENCES[str(error.details["reason"])]
-    assert "init" in error.hint
-    assert "join" in error.hint
+    assert "device enrol" in error.hint
+    assert "recover" in error.hint
     assert await home.rows("SELECT * FROM log") == before
     assert len(await home.read(list_members)) > 0
     assert isinstance(await home.read(list_cycles, home.clock.now), list)
@@ -165,3 +165,38 @@ async def test_each_member_of_a_home_has_its_own_key_and_guard(village: Village)
     await hub.write(setup.join, second, read)
     assert len(list((village.folder / "state").rglob("*.json"))) == 2
     assert len(await hub.read(list_members)) == 2
+
+
+async def test_a_home_whose_keys_are_gone_says_so_and_a_member_of_nobody_is_a_fault_of_ours(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    error = await hub.read(no_pen, hub.hat.member)
+    assert isinstance(error, RefusedError)
+    assert (error.code, error.details["reason"]) == ("home_read_only", "keys_missing")
+    await hub.write(lambda tx: tx.db.execute("INSERT INTO meta VALUES ('read_only', 'restored_backup')"))
+    error = await hub.read(no_pen, hub.hat.member)
+    assert isinstance(error, RefusedError)
+    assert error.details["reason"] == "restored_backup"
+    assert isinstance(await hub.read(no_pen, bytes(32)), LookupError)
+
+
+async def test_new_keys_lift_what_was_said_of_the_home_and_not_what_is_said_of_its_other_devices(
+    village: Village,
+) -> None:
+    hub = await village.home("Hub", "hub")
+    await hub.write(lambda tx: tx.db.execute("INSERT INTO meta VALUES ('read_only', 'restored')"))
+    await hub.write(lambda tx: not_read_only(tx.db, [bytes(32)]))
+    await say(hub, 2)
+    await hub.write(lambda tx: tx.db.execute("INSERT INTO meta VALUES ('read_only', 'restored')"))
+    await hub.write(lambda tx: not_read_only(tx.db, [hub.hat.device]))
+    assert await refused(hub) == "restored"
+
+
+async def test_a_device_that_was_retired_or_waits_does_not_sign(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    await hub.write(lambda tx: tx.db.execute("UPDATE device SET retired = 1"))
+    assert await refused(hub) == "retired"
+    await hub.write(lambda tx: tx.db.execute("DELETE FROM device"))
+    with pytest.raises(RefusedError) as raised:
+        await say(hub, 2)
+    assert raised.value.details["reason"] == "waiting"
+    assert "certif" in str(raised.value)

@@ -5,11 +5,14 @@ from pathlib import Path
 import pytest
 
 from foodhub.circuit.invite import read_code
+from foodhub.circuit.statements import Epoch
+from foodhub.errors import RefusedError
 from foodhub.log.header import Log
+from foodhub.log.keys import BoxKey
 from foodhub.node import setup
 from foodhub.node.hat import Hat
 from foodhub.orders.statements import Total, derived_id
-from foodhub.store.keyring import Keyring, read_key_files, write_key_file
+from foodhub.store.keyring import KeyFile, Keyring, read_key_files, set_aside, write_key_file
 from foodhub.store.transaction import Transaction
 from tests.homes import Home, Village, carry, runs_of
 from tests.pens import MORNING, Pen, newcomer
@@ -28,10 +31,37 @@ def test_a_key_file_is_read_as_written_and_by_its_owner_alone(tmp_path: Path) ->
 
 def test_a_key_file_is_never_written_over(tmp_path: Path) -> None:
     write_key_file(tmp_path, Pen("a").file)
-    (tmp_path / f"{Pen('b').id.hex()}.unfinished").symlink_to("elsewhere")
+    other = Pen("b").file
+    (tmp_path / f"{other.member.hex()}-{other.keys.signing.public.hex()[:8]}.unfinished").symlink_to("elsewhere")
     with pytest.raises(FileExistsError):
         write_key_file(tmp_path, Pen("b").file)
     assert read_key_files(tmp_path) == [Pen("a").file]
+
+
+def test_keys_that_were_set_aside_are_read_no_more_and_make_room_for_others(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_key_file(tmp_path, Pen(name).file)
+    set_aside(tmp_path, Pen("a").id)
+    assert read_key_files(tmp_path) == [Pen("b").file]
+    assert len(list(tmp_path.glob("*.retired"))) == 1
+    successor = KeyFile(Pen("a").id, Pen("c").keys, "", 0)
+    write_key_file(tmp_path, successor)
+    assert set(read_key_files(tmp_path)) == {Pen("b").file, successor}
+
+
+def test_nothing_is_sealed_while_the_newest_key_of_the_writer_is_not_here() -> None:
+    """What an older key seals, a retired device could read."""
+    hub = Pen("hub", "hub")
+    founding = hub.found()
+    newer = BoxKey(b"n" * 32)
+    with Shelf(hub.circuit, hub) as shelf:
+        shelf.take(founding)
+        assert len(shelf.keyring.sealing_secrets(shelf.db, hub.id, [])) == 1
+        shelf.take(hub.write(0, Epoch(2, newer.public, [], b"")))
+        with pytest.raises(RefusedError) as raised:
+            shelf.keyring.sealing_secrets(shelf.db, hub.id, [])
+        assert raised.value.code == "key_awaited"
+        assert shelf.keyring.epochs_of(hub.id) == {1: hub.box}
 
 
 def test_what_a_kill_left_of_a_key_file_is_no_key(tmp_path: Path) -> None:
@@ -77,7 +107,7 @@ def test_a_payload_of_somebody_elses_log_does_not_open_when_it_is_copied_into_an
 def test_a_secret_that_a_rolled_back_transaction_taught_is_forgotten_with_the_keyring() -> None:
     story = Story(3)
     keyring = Keyring([story.founder.file])
-    keyring.learn_epoch(story.founder.id, 1, story.founder.epoch.sealed)
+    keyring.learn_epoch(story.founder.id, 1, story.founder.epoch.public, story.founder.epoch.sealed)
     with Shelf(story.founder.circuit) as shelf, pytest.raises(LookupError):
         Keyring(()).sealing_secrets(shelf.db, story.founder.id, [])
     assert keyring.of_member(story.founder.id) == story.founder.file
@@ -88,7 +118,7 @@ def test_an_epoch_opens_for_its_own_member_alone() -> None:
     """Somebody else may seal a box key of theirs to our device; it must not become ours."""
     hub, farm = Pen("hub", "hub"), Pen("farm")
     keyring = Keyring([hub.file])
-    keyring.learn_epoch(farm.id, 1, hub.epoch.sealed)
+    keyring.learn_epoch(farm.id, 1, hub.epoch.public, hub.epoch.sealed)
     with Shelf(b"c" * 32) as shelf:
         assert keyring.opening_secrets(shelf.db, farm.id) == []
 

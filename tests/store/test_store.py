@@ -114,10 +114,11 @@ async def test_bad_runs_are_refused_and_counted_while_the_good_ones_beside_them_
         join,
         (good[0][0], [b"x" * 40]),
         good[0],
-        (fork, good[1][1]),
         good[2],
         good[1],
-        (good[2][0], [b""]),
+        (good[2][0], []),
+        good[2],
+        (fork, good[1][1]),
         good[2],
     ]
 
@@ -128,15 +129,15 @@ async def test_bad_runs_are_refused_and_counted_while_the_good_ones_beside_them_
         )
 
     assert await hub.write(take) == [
-        *("unknown_author", None, "bad_payload", None, "forked", "gap", None, "payload_missing", None)
+        *("unknown_author", None, "bad_payload", None, "gap", None, "payload_missing", None, "forked", "gap")
     ]
-    assert await hub.rows("SELECT name FROM profile WHERE name LIKE 'Farm%'") == [("Farm 3",)]
+    assert await hub.rows("SELECT name FROM profile WHERE name LIKE 'Farm%'") == []
     assert {code for (code,) in await hub.rows("SELECT code FROM refused")} >= {
         "bad_payload",
         "forked",
         "payload_missing",
     }
-    assert await hub.rows("SELECT seq FROM fork") == [(1,)]
+    assert await hub.rows("SELECT seq FROM fork_proof") == [(1,)]
     *_, checked = await hub.read(lambda db: list(verify_logs(db)))
     assert checked.faults == []
 

@@ -8,6 +8,8 @@ import pytest
 from foodhub.node import live
 from foodhub.node.exchange import count_refusal
 from tests.homes import Home, Village
+from tests.node.forking import fork
+from tests.node.laptops import member
 from tests.tui.driving import driving
 
 pytestmark = pytest.mark.anyio
@@ -147,3 +149,20 @@ async def test_the_cursor_goes_from_the_logs_up_into_the_peers(village: Village)
             await driver.until(lambda: driver.app.focused is network.peers)
             await driver.press("down")
             await driver.until(lambda: driver.app.focused is network.logs)
+
+
+async def test_a_log_that_forked_shows_where_and_what_to_do(village: Village, size: tuple[int, int]) -> None:
+    hub = await village.home("Hub", "hub")
+    farm, _ = await member(village, "Farm", "producer")
+    await farm.product("Carrots")
+    await village.gossip()
+    await fork(village, farm, 1, 1)
+    async with driving(hub, size) as driver:
+        await driver.press("3")
+        await driver.sees("Logs of others that say two different things at one place: 1.", "foodhub status")
+        await driver.sees("entries of ours that no peer has yet")
+        if size[0] > 100:
+            await driver.sees("forked at 2")
+    async with driving(farm, (120, 40)) as driver:
+        await driver.press("3")
+        await driver.sees("This device signed two different entries", "forked at 2")

@@ -6,22 +6,39 @@ import msgspec
 
 from foodhub.catalog.statements import Stock, product_id
 from foodhub.circuit.invite import InviteCode, write_code
-from foodhub.circuit.statements import Epoch, Found, Invite, Join, charter_hash, proof_of_join
+from foodhub.circuit.statements import (
+    Cut,
+    Device,
+    Enrol,
+    Epoch,
+    Found,
+    Invite,
+    Join,
+    Recover,
+    charter_hash,
+    proof_of_enrolment,
+    proof_of_join,
+    proof_of_recovery,
+)
 from foodhub.log.encoding import encode
 from foodhub.log.frontier import Item, bucket_digests, bucket_of, frontier_digest
 from foodhub.log.keys import SigningKey
-from foodhub.log.run import write_run
+from foodhub.log.run import Run, write_run
 from foodhub.orders.statements import Profile, derived_id
 from tests.vectors.seeds import (
     BEGIN,
     FARM,
     FARM_BOX,
+    FARM_RECOVERY,
     FOUNDING,
     HUB,
     HUB_BOX,
     INVITE,
+    LAPTOP,
+    LAPTOP_BOX,
     STRANGER,
     STRANGER_BOX,
+    TICKET,
     Json,
     a_join,
     carrots,
@@ -52,6 +69,7 @@ def members() -> Json:
             {"name": name, "author": FARM.public.hex(), "bytes": encode(case).hex()} for name, case in bad.items()
         ]
         + [{"name": "in another device's log", "author": STRANGER.public.hex(), "bytes": encode(join).hex()}],
+        **further_devices(),
         "product_ids": [
             {
                 "producer": FARM.public.hex(),
@@ -73,6 +91,46 @@ def members() -> Json:
             for parts in [(b"ref", FARM.public, b"order 7"), (b"answer", FARM.public, bytes(16)), ()]
         ],
     }
+
+
+def further_devices() -> Json:
+    """Return enrolments and recoveries that hold, and that do not."""
+    circuit, farm = FOUNDING.circuit, a_join().inception
+    laptop = Device(LAPTOP.public, LAPTOP_BOX.public, always_on=True)
+    enrol_text = proof_of_enrolment(circuit, farm.id, laptop)
+    enrol = Enrol(farm.id, laptop, TICKET.public, TICKET.sign("enrol", enrol_text))
+    cuts = [Cut(FARM.public, 1, 3, seed("the last entry"))]
+    recover_text = proof_of_recovery(circuit, farm.id, 2, laptop, cuts)
+    recover = Recover(farm.id, 2, laptop, cuts, FARM_RECOVERY.sign("recover", recover_text))
+    changed = msgspec.structs.replace
+    bad_enrolments = {
+        "a proof for another use": changed(enrol, proof=TICKET.sign("invite", enrol_text)),
+        "a proof by another key": changed(enrol, proof=INVITE.sign("enrol", enrol_text)),
+        "another member": changed(enrol, member=FOUNDING.inception.id),
+        "another box key": changed(enrol, device=changed(laptop, box=FARM_BOX.public)),
+        "another flag": changed(enrol, device=changed(laptop, always_on=False)),
+    }
+    bad_recoveries = {
+        "a proof for another use": changed(recover, proof=FARM_RECOVERY.sign("enrol", recover_text)),
+        "a proof by the device itself": changed(recover, proof=LAPTOP.sign("recover", recover_text)),
+        "a higher number": changed(recover, number=3),
+        "without its cuts": changed(recover, cuts=[]),
+        "another member": changed(recover, member=FOUNDING.inception.id),
+    }
+    return {
+        "enrolment": proved(enrol, enrol_text),
+        "bad_enrolments": [{"name": name, **proved(case)} for name, case in bad_enrolments.items()]
+        + [{"name": "in another device's log", **proved(enrol), "author": STRANGER.public.hex()}],
+        "recovery": {**proved(recover, recover_text), "recovery_signing": farm.recovery_signing.hex()},
+        "bad_recoveries": [{"name": name, **proved(case)} for name, case in bad_recoveries.items()]
+        + [{"name": "in another device's log", **proved(recover), "author": STRANGER.public.hex()}],
+    }
+
+
+def proved(statement: msgspec.Struct, text: bytes = b"") -> Json:
+    """Return a statement of the laptop, with the text that its proof signs."""
+    case = {"author": LAPTOP.public.hex(), "bytes": encode(statement).hex()}
+    return {**case, "proof_text": text.hex()} if text else case
 
 
 def proof_text(join: Join) -> bytes:
@@ -120,16 +178,19 @@ def logs() -> Json:
     catalog = Writer(circuit, FARM, 1)
     name = catalog.write([Profile(1, "Farm")])
     other = Writer(circuit, FARM, 1).write([Profile(1, "Fork")])
-    fork_ahead = Writer(circuit, FARM, 1, after=2, link=seed("another entry")).write([Profile(3, "Fork")])
+    branched = Writer(circuit, FARM, 1, after=2, link=seed("another entry")).write([Profile(3, "Fork")])
     product, stock = catalog.write([carrots()]), catalog.write([Stock(carrots().local, 1, "counted", 40)])
+    third = Writer(circuit, FARM, 1, after=2, link=catalog.before).write([Profile(3, "Fork")])
     back = Writer(circuit, FARM, 1, after=3, link=catalog.link, clock=BEGIN - 1).write([Profile(2, "Farm")])
+    fourth = catalog.write([Profile(2, "Farm")])
     stranger = Writer(circuit, STRANGER, 1).write([Profile(1, "Stranger")])
     uninvited = Writer(circuit, STRANGER, 0).write([a_join(STRANGER, STRANGER_BOX, SigningKey(seed("no invite")))])
-    withheld = {**product, "payloads": [None]}
+    unsigned = {**stock, "run": encode(msgspec.structs.replace(run_of(stock), signature=b"")).hex()}
     steps = [
         ("a member that nobody has let in yet", join, "unknown_author", 0),
         ("the founding", founding, None, 1),
         ("a join on an invite that is not here yet", join, "unknown_author", 0),
+        ("an entry of log 0 whose payload is withheld", {**invite, "payloads": [None]}, "payload_missing", 0),
         ("the invite", invite, None, 1),
         ("the join", join, None, 1),
         ("the join once more", join, None, 0),
@@ -137,13 +198,17 @@ def logs() -> Json:
         ("a stranger's catalog", stranger, "unknown_author", 0),
         ("an entry before its predecessor", product, "gap", 0),
         ("the first entry", name, None, 1),
-        ("another first entry", other, "forked", 0),
-        ("an entry whose payload is withheld", withheld, "payload_missing", 0),
         ("an entry with another's payload", {**product, "payloads": name["payloads"]}, "bad_payload", 0),
-        ("the second entry", product, None, 1),
-        ("a third entry behind another second one", fork_ahead, "forked", 0),
+        ("the second entry, its payload withheld", {**product, "payloads": [None]}, None, 1),
+        ("the second entry with its payload", product, None, 0),
+        ("a third entry behind another second one", branched, "branched", 0),
+        ("the third entry without a signature", unsigned, "unsigned", 0),
         ("the third entry", stock, None, 1),
         ("a fourth entry that is older than the third", back, "bad_timestamp", 0),
+        ("another third entry, so that nothing counts from there on", third, "forked", 0),
+        ("the third entry, which counted before", stock, "above_limit", 0),
+        ("the fourth entry, far above the new head", fourth, "gap", 0),
+        ("a first entry, though another is held, in a log that is forked further up", other, "forked", 0),
     ]
     return {
         "about": "One store takes these runs in order; `new` is how many entries each adds, `fault` why none.",
@@ -160,14 +225,21 @@ class Writer:
         self, circuit: bytes, key: SigningKey, log: int, *, after: int = 0, link: bytes = b"", clock: int = BEGIN
     ) -> None:
         self.circuit, self.key, self.log, self.seq, self.link, self.clock = circuit, key, log, after, link, clock
+        self.before = b""
 
     def write(self, body: Sequence[msgspec.Struct]) -> Json:
         """Return the run with its payload."""
         data = payload(f"{self.key.public.hex()} {self.log} {self.seq}", encode(list(body)))
         entries = [(0 if self.log == 0 else 1, self.clock, data)]
         run, checked = write_run(self.circuit, self.key, self.log, (self.seq, self.link), entries)
+        self.before = self.link
         self.seq, self.link = run.first, checked.ids[0]
         return {"run": encode(run).hex(), "payloads": [data.hex()]}
+
+
+def run_of(step: Json) -> Run:
+    """Return the run of a step."""
+    return msgspec.msgpack.decode(bytes.fromhex(step["run"]), type=Run)
 
 
 def frontier_example() -> Json:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from foodhub.catalog.statements import Stock
-from foodhub.log.encoding import encode
+from foodhub.log.encoding import MAX_SEQ, encode
 from foodhub.log.header import VERSION, Header, payload_hash
 from foodhub.log.keys import SigningKey
 from foodhub.log.run import Line, Run, write_run
@@ -100,6 +100,15 @@ def good_runs() -> Iterator[Json]:
     for name, run, found, given in of:
         ids = [identity.hex() for identity in found.ids]
         yield {"name": name, "run": encode(run).hex(), "ids": ids, "payloads": [each[2].hex() for each in given]}
+    ids = [identity.hex() for identity in checked.ids]
+    erased = [None, *(each[2].hex() for each in entries[1:])]
+    yield {"name": "three entries of which one was erased", "run": encode(whole).hex(), "ids": ids, "payloads": erased}
+    private, checked_private = write_run(CIRCUIT, FARM, 2, (0, b""), [(0, BEGIN, payload("sealed to others", b""))])
+    ids = [identity.hex() for identity in checked_private.ids]
+    yield {"name": "a lasting entry of log 2, dropped", "run": encode(private).hex(), "ids": ids, "payloads": [None]}
+    unsigned = encode(msgspec.structs.replace(whole, signature=b"")).hex()
+    ids = [identity.hex() for identity in checked.ids]
+    yield {"name": "three entries without a signature, which a store may ask for", "run": unsigned, "ids": ids}
     yield {"name": "256 entries, the most there may be", "run": encode(full).hex(), "ids": [checked_full.ids[-1].hex()]}
 
 
@@ -125,6 +134,7 @@ def bad_runs() -> Iterator[tuple[str, str, bytes]]:
         ("a checkpoint in log 2", "bad_kind", signed(FARM, 2, 1, b"", [(2, *lines[0][1:])])),
         ("kind 4", "bad_kind", signed(FARM, 1, 1, b"", [(4, *lines[0][1:])])),
         ("a second entry beyond 2^53 - 1", "bad_sequence", signed(FARM, 1, 2**53 - 1, link, lines)),
+        ("a second entry at 2^31", "bad_sequence", signed(FARM, 1, MAX_SEQ - 1, link, lines)),
         (
             "times that add up to 2^47",
             "bad_timestamp",
@@ -165,7 +175,7 @@ def bad_runs() -> Iterator[tuple[str, str, bytes]]:
     yield "an array of 16-bit length", "not_canonical", b"\xdc\x00\x07" + data[1:]
     yield "a first seq of 0", "not_canonical", encode(changed(good, first=0))
     yield "a delay of -1", "not_canonical", encode(changed(good, lines=[(1, -1, *lines[0][2:])]))
-    yield "a signature of 63 bytes", "not_canonical", encode(changed(good, signature=good.signature[:63]))
+    yield "a signature of 63 bytes", "bad_signature", encode(changed(good, signature=good.signature[:63]))
     yield "nothing", "not_canonical", b""
 
 
@@ -177,7 +187,7 @@ def unreduced(signature: bytes) -> bytes:
 
 def bad_payloads() -> Iterator[Json]:
     """Yield a good run with payloads that are not its own."""
-    entries = three_entries()
+    entries = [(0, *each[1:]) for each in three_entries()]
     run, _ = write_run(CIRCUIT, FARM, 1, (0, b""), entries)
     own = [each[2].hex() for each in entries]
     longer = own[0] + "00"
@@ -190,3 +200,6 @@ def bad_payloads() -> Iterator[Json]:
         ("a payload with a bit flipped", "bad_payload", [f"{int(own[0], 16) ^ 1:0{len(own[0])}x}", *own[1:]]),
     ]:
         yield {"name": name, "fault": fault, "run": encode(run).hex(), "payloads": given}
+    first, _ = write_run(CIRCUIT, HUB, 0, (0, b""), [entries[0]])
+    name = "a payload of log 0 left out"
+    yield {"name": name, "fault": "payload_missing", "run": encode(first).hex(), "payloads": [None]}

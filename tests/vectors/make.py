@@ -9,8 +9,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.vectors.checkpoint_cases import checkpoints
 from tests.vectors.circuit_cases import invites, logs, members
+from tests.vectors.fork_cases import forks
 from tests.vectors.log_cases import headers, runs
+from tests.vectors.membership_cases import circuits
 from tests.vectors.private_cases import private_payloads
 from tests.vectors.seeds import Json
 from tests.vectors.statement_cases import statements
@@ -24,6 +27,9 @@ FILES: dict[str, Callable[[], Json]] = {
     "invites.json": invites,
     "statements.json": statements,
     "logs.json": logs,
+    "forks.json": forks,
+    "circuits.json": circuits,
+    "checkpoints.json": checkpoints,
 }
 
 

@@ -50,6 +50,8 @@ def inception(name: str, key: SigningKey, box: BoxKey, *, always_on: bool = Fals
 
 FOUNDING = Founding(seed("founding salt", 16), "We own it together.", inception("hub", HUB, HUB_BOX, always_on=True), 1)
 INVITE = SigningKey(seed("an invite"))
+LAPTOP, LAPTOP_BOX = SigningKey(seed("laptop signs")), BoxKey(seed("laptop boxes"))
+TICKET, FARM_RECOVERY = SigningKey(seed("a ticket")), SigningKey(seed("farm recovery signs"))
 
 
 def a_join(key: SigningKey = FARM, box: BoxKey = FARM_BOX, invite: SigningKey = INVITE) -> Join:

@@ -5,14 +5,37 @@ from typing import Any
 
 import msgspec
 
-from foodhub.catalog.statements import Stock
-from foodhub.circuit.statements import Admit, Epoch, Found, Grant, Invite, Uninvite
-from foodhub.log.encoding import encode
+from foodhub.catalog.statements import Part, Stock
+from foodhub.circuit.statements import (
+    Admit,
+    Certify,
+    Cut,
+    Device,
+    Enrol,
+    Epoch,
+    Erase,
+    Found,
+    Grant,
+    Invite,
+    Keeper,
+    Recover,
+    Remove,
+    Retire,
+    Revoke,
+    Share,
+    Ticket,
+    Uninvite,
+    proof_of_enrolment,
+    proof_of_recovery,
+)
+from foodhub.log.encoding import NO_ID, encode
 from foodhub.orders.statements import (
     Allot,
     Answer,
     AnswerLine,
     Cycle,
+    EraseAnswer,
+    EraseRequest,
     Order,
     OrderLine,
     Profile,
@@ -25,9 +48,13 @@ from tests.vectors.seeds import (
     BEGIN,
     FARM,
     FARM_BOX,
+    FARM_RECOVERY,
     FOUNDING,
     HUB,
     INVITE,
+    LAPTOP,
+    LAPTOP_BOX,
+    TICKET,
     Json,
     a_join,
     carrots,
@@ -44,6 +71,19 @@ def an_order() -> Order:
     line = OrderLine(*head, "g", 500, 245, "piece", "EUR", 2, 0)
     hub = FOUNDING.inception.id
     return Order(seed("an order", 16), 1, BEGIN, hub, seed("a cycle", 16), hub, cancelled=False, lines=[line])
+
+
+def an_erase_request() -> EraseRequest:
+    """Return what the farm asks of the hub."""
+    hub = FOUNDING.inception.id
+    return EraseRequest(derived_id(b"erase_request", hub, b"orders"), 1, hub, "orders", withdrawn=False)
+
+
+def an_erase_answer() -> EraseAnswer:
+    """Return the hub's answer: the rest in a month."""
+    farm, request = inception("farm", FARM, FARM_BOX).id, an_erase_request()
+    local = derived_id(b"erase_answer", farm, request.local)
+    return EraseAnswer(local, 1, request.local, request.version, farm, "later", BEGIN + 2_592_000_000)
 
 
 def statements() -> Json:
@@ -67,6 +107,8 @@ def statements() -> Json:
         (0, Uninvite(INVITE.public)),
         (0, Admit(farm, entry)),
         (0, Grant(farm, "steward")),
+        *further_circuit_statements(farm),
+        (1, Part(1, 2, [BEGIN, BEGIN + 1])),
         (1, Profile(1, "La Ferme des Tilleuls")),
         (1, carrots()),
         (1, Stock(carrots().local, 1, "counted", 40)),
@@ -91,6 +133,8 @@ def statements() -> Json:
             ),
         ),
         (2, Total(derived_id(b"total", hub, cycle, *key), 1, hub, cycle, *key, 2, 1)),
+        (2, an_erase_request()),
+        (2, an_erase_answer()),
     ]
     return {
         "about": "A statement is an array that begins with its name. `reason` says why one does not count.",
@@ -108,6 +152,26 @@ def statements() -> Json:
             for name, log, reason, each in bad_statements()
         ],
     }
+
+
+def further_circuit_statements(farm: bytes) -> list[tuple[int, msgspec.Struct]]:
+    """Return one of each statement about roles, devices, keepers and erasing."""
+    circuit = FOUNDING.circuit
+    laptop, cuts = Device(LAPTOP.public, LAPTOP_BOX.public, always_on=True), [Cut(FARM.public, 1, 3, seed("an entry"))]
+    enrolled = TICKET.sign("enrol", proof_of_enrolment(circuit, farm, laptop))
+    recovered = FARM_RECOVERY.sign("recover", proof_of_recovery(circuit, farm, 1, laptop, cuts))
+    return [
+        (0, Revoke(farm, "steward")),
+        (0, Remove(farm, [Cut(FARM.public, 0, 1, seed("an entry")), Cut(FARM.public, 2, 0, NO_ID)])),
+        (0, Ticket(TICKET.public, BEGIN)),
+        (0, Enrol(farm, laptop, TICKET.public, enrolled)),
+        (0, Certify(LAPTOP.public)),
+        (0, Share(LAPTOP.public, [(1, seed("sealed", 64))])),
+        (0, Retire(FARM.public, cuts, LAPTOP.public)),
+        (0, Recover(farm, 1, laptop, cuts, recovered)),
+        (0, Keeper("stock", 1, LAPTOP.public)),
+        (0, Erase([(FARM.public, 1, 1, 3), (FARM.public, 2, 5, 5)])),
+    ]
 
 
 def bad_statements() -> Iterator[tuple[str, int, str, Any]]:
@@ -163,3 +227,9 @@ def bad_statements() -> Iterator[tuple[str, int, str, Any]]:
     yield "a promise in a refusal", 2, "promised_too_much", changed(answer, outcome="refused")
     yield "a reason that is a sentence", 2, "reason_characters", changed(answer, reason="Sold out!")
     yield "a total under another id", 2, "other_id", Total(bytes(16), 1, farm, bytes(16), farm, bytes(16), 2, 1)
+    request, reply = an_erase_request(), an_erase_answer()
+    yield "a request to erase under another id", 2, "other_id", changed(request, local=bytes(16))
+    yield "a request to erase what nobody knows", 2, "unknown", changed(request, scope="photos")
+    yield "an answer to a request under another id", 2, "other_id", changed(reply, local=bytes(16))
+    yield "an answer for later that says no date", 2, "earliest_of_outcome", changed(reply, earliest=0)
+    yield "an answer that it is done, with a date", 2, "earliest_of_outcome", changed(reply, outcome="done")

@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 
 import foodhub
-from foodhub.circuit.statements import Admit, Epoch, Found, Grant, Invite, Join, Uninvite
+from foodhub.catalog.statements import Part
+from foodhub.circuit.statements import CircuitStatement
 from foodhub.log.faults import FAULTS
 from foodhub.p2p.messages import Message
 from foodhub.store.facts import FACTS
@@ -17,7 +19,7 @@ PROTOCOL = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encodi
 CODE = Path(foodhub.__file__).parent
 ON_THE_WIRE = ("log", "circuit", "catalog", "orders", "p2p")
 LOCAL = {"foodhub-shared", "foodhub-machine"}
-STATEMENTS: list[type[msgspec.Struct]] = [Found, Join, Epoch, Invite, Uninvite, Admit, Grant, *FACTS]
+STATEMENTS: list[type[msgspec.Struct]] = [*get_args(CircuitStatement), Part, *FACTS]
 
 
 def row_of(name: str) -> str:

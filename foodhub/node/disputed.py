@@ -1,0 +1,180 @@
+"""What is disputed: entries above the limit of their log, which are set aside here and counted by no node.
+
+A log forks when two pens wrote it, and a cut ends it where others had it. What was signed above is kept and shown;
+`reissue` lets its author say it again. Nothing here says who is right.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from foodhub.catalog.naming import base32_id
+from foodhub.catalog.statements import Product, Stock
+from foodhub.log.body import Unread, open_payload
+from foodhub.log.faults import PeerFault
+from foodhub.log.header import Kind, Log
+from foodhub.log.seal import unseal
+from foodhub.node.hat import shown_name
+from foodhub.node.ranks import removal_of
+from foodhub.node.state import LOG_NAMES
+from foodhub.orders.statements import Answer, Order, Total
+from foodhub.store.fold import READERS
+from foodhub.store.schema import SEQ_BITS
+from foodhub.store.transaction import Transaction
+
+
+class SaidRow(msgspec.Struct, frozen=True):
+    """One statement in short: its kind as the protocol names it, and what or whom it is about, if that is known."""
+
+    kind: str
+    name: str
+
+
+class DisputedRow(msgspec.Struct, frozen=True):
+    """One entry that is set aside: whose, where it stands, what it says, and what set it aside.
+
+    `why` is `forked` (at the place `limit`), `removed` (its member, by `by`) or `retired` (its device).
+    """
+
+    member: str
+    member_id: str
+    author: str
+    own: bool
+    log: str
+    seq: int
+    at: datetime
+    says: list[SaidRow]
+    why: str
+    limit: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """An entry above its limit."""
+
+    author: bytes
+    member: bytes
+    log: int
+    seq: int
+    timestamp: int
+    limit: int
+    why: str
+    statements: Sequence[Any]
+
+
+def disputed(tx: Transaction) -> list[DisputedRow]:
+    """Return the entries set aside here that anybody may read, and those that this home can open, by member and place.
+
+    It takes a transaction for its keys and writes nothing.
+    """
+    own = {member for (member,) in tx.db.execute("SELECT member FROM own")}
+    asides = list(set_aside(tx))
+    names = Names(tx.db, asides)
+    removed = {each.member for each in asides if each.why == "removed"}
+    removers = {member: found[0] for member in removed if (found := removal_of(tx.db, member))}
+    rows = [
+        DisputedRow(
+            member=shown_name(tx.db, each.member),
+            member_id=base32_id(each.member),
+            author=base32_id(each.author),
+            own=each.member in own,
+            log=LOG_NAMES[each.log],
+            seq=each.seq,
+            at=datetime.fromtimestamp(each.timestamp / 1000, UTC),
+            says=[SaidRow(kind_of(said), names.about(each.member, said)) for said in each.statements],
+            why=each.why,
+            limit=each.limit,
+            by=shown_name(tx.db, removers[each.member]) if each.member in removers else "",
+        )
+        for each in asides
+    ]
+    return sorted(
+        rows, key=lambda row: (not row.own, row.member.casefold(), row.author, LOG_NAMES.index(row.log), row.seq)
+    )
+
+
+def set_aside(tx: Transaction) -> Iterator[Aside]:
+    """Yield every entry above a limit that can be read."""
+    logs = tx.db.execute(
+        'SELECT l.ref, l.author, d.member, l.log, l."limit", l.held, f.seq, m.removed FROM log l'
+        " JOIN device d ON d.key = l.author JOIN member m ON m.id = d.member"
+        " LEFT JOIN fork_proof f ON f.author = l.author AND f.log = l.log"
+        ' WHERE l."limit" > 0 AND l.held >= l."limit" ORDER BY l.ref'
+    ).fetchall()
+    for ref, author, member, log, limit, held, fork, removed in logs:
+        why = "forked" if fork == limit else "removed" if removed else "retired"
+        first = ref << SEQ_BITS
+        rows = tx.db.execute(
+            "SELECT place, timestamp, kind, payload FROM entry WHERE place BETWEEN ? AND ? ORDER BY place",
+            (first + limit, first + held),
+        ).fetchall()
+        for place, timestamp, kind, payload in rows:
+            # A checkpoint says nothing new.
+            if payload is not None and kind in {Kind.LASTING, Kind.ERASABLE}:
+                statements = _read(tx, author, member, log, place - first, payload)
+                if statements:
+                    yield Aside(author, member, log, place - first, timestamp, limit, why, statements)
+
+
+def _read(tx: Transaction, author: bytes, member: bytes, log: int, seq: int, payload: bytes) -> list[Any]:
+    try:
+        if log == Log.TRADE:
+            secrets = tx.keyring.opening_secrets(tx.db, member)
+            body = unseal(payload, (tx.circuit, author, log, seq), secrets) if secrets else None
+        else:
+            body = open_payload(payload)
+        return [] if body is None else [each for each in READERS[log].read(body) if not isinstance(each, Unread)]
+    except PeerFault:
+        return []
+
+
+def kind_of(statement: Any) -> str:
+    """Return the name with which a statement begins."""
+    return str(statement.__struct_config__.tag)
+
+
+class Names:
+    """What products are called: as they count, and where nothing of one counts, as it was set aside."""
+
+    def __init__(self, db: sqlite3.Connection, asides: Iterable[Aside]) -> None:
+        self._db = db
+        self._aside = {
+            (each.member, said.local): said.name for each in asides for said in each.statements if type(said) is Product
+        }
+
+    def product(self, owner: bytes, local: bytes) -> str:
+        """Return what a product is called, or the beginning of its id."""
+        row = self._db.execute(
+            "SELECT p.name FROM product p JOIN member m ON m.ref = p.owner WHERE m.id = ? AND p.local = ?",
+            (owner, local),
+        ).fetchone()
+        return row[0] if row else self._aside.get((owner, local), base32_id(local)[:8])
+
+    def about(self, owner: bytes, statement: Any) -> str:
+        """Say in a word or two what or whom a statement is about."""
+        match statement:
+            case Product(name=name, variant=variant):
+                return f"{name}, {variant}" if variant else name
+            case Stock(local=local):
+                return self.product(owner, local)
+            case Order(local=local) | Answer(order=local):
+                return order_number(local)
+            case Total(producer=producer, product=product):
+                return self.product(producer, product)
+        if product := getattr(statement, "product", b""):
+            return self.product(owner, product)
+        if member := getattr(statement, "member", b""):
+            return shown_name(self._db, member)
+        name = getattr(statement, "name", "")
+        return name if isinstance(name, str) else ""
+
+
+def order_number(local: bytes) -> str:
+    """Return the number by which people call an order."""
+    identity = base32_id(local)
+    return f"{identity[:4]}-{identity[4:8]}".upper()

@@ -1,0 +1,228 @@
+"""What of our own logs may be erased: our entries, opened, and the rules that say which of them have to stay.
+
+What says something that still holds is never erased, and neither is what an open cycle needs: else an older statement
+would come back to life, or stock that was set aside would look free. Nothing is written here.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from foodhub.catalog.checkpoint import live
+from foodhub.log.body import Unread
+from foodhub.log.faults import PeerFault
+from foodhub.log.header import Kind, Log
+from foodhub.log.seal import unseal
+from foodhub.node.checkpoints import openings, read_log
+from foodhub.orders.statements import Allot, Answer, EraseAnswer, EraseRequest, Order, Receipt, Total
+from foodhub.store.fold import READERS, read_catalog
+from foodhub.store.schema import SEQ_BITS
+from foodhub.store.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEntry:
+    """An entry of ours whose payload is still here; `said` is None where it can't be read, else (when, statement)."""
+
+    device: bytes
+    log: int
+    seq: int
+    kind: int
+    timestamp: int
+    size: int
+    said: Sequence[tuple[int, Any]] | None
+
+    @property
+    def statements(self) -> list[Any]:
+        """Return what it says."""
+        return [statement for _, statement in self.said or ()]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether an entry may be erased: `code` is "" or why not, `when` (ms) from when on, if time will tell."""
+
+    code: str = ""
+    when: int = 0
+
+
+FREE = Verdict()
+EVER = 1 << 62
+"""Later than any time (ms)."""
+
+
+def devices_of(db: sqlite3.Connection, member: bytes) -> list[bytes]:
+    """Return all devices of a member, the retired ones too."""
+    return [key for (key,) in db.execute("SELECT key FROM device WHERE member = ? ORDER BY key", (member,))]
+
+
+def own_entries(
+    tx: Transaction, member: bytes, place: tuple[bytes, int], within: tuple[int, int] = (1, 0)
+) -> Iterator[OwnEntry]:
+    """Yield the entries of a log of ours (device, log) whose payload is here, from first to last seq (0: all)."""
+    row = tx.db.execute("SELECT ref, seq FROM log WHERE author = ? AND log = ?", place).fetchone()
+    if row is None:
+        return
+    start, (first, last) = row[0] << SEQ_BITS, within
+    secrets = tx.keyring.opening_secrets(tx.db, member)
+    rows = tx.db.execute(
+        f"SELECT {_COLUMNS} FROM entry WHERE place BETWEEN ? AND ? AND payload IS NOT NULL ORDER BY place",  # noqa: S608 - names of ours
+        (start + first, start + min(last or row[1], row[1])),
+    )
+    for found in rows:
+        yield _opened(tx, place, found, secrets)
+
+
+class Slices:
+    """Reads long logs of ours a slice at a time: `logs` are (device, log, signed before, in ms).
+
+    With `reader` (a member) only what is sealed to it is returned.
+    """
+
+    def __init__(
+        self, tx: Transaction, member: bytes, logs: Iterable[tuple[bytes, int, int]], reader: bytes = b""
+    ) -> None:
+        self._tx = tx
+        self._reader = reader
+        self._secrets = tx.keyring.opening_secrets(tx.db, reader or member)
+        self._logs: list[tuple[int, int, tuple[bytes, int], int]] = []
+        for device, log, before in logs:
+            row = tx.db.execute("SELECT ref, seq FROM log WHERE author = ? AND log = ?", (device, log)).fetchone()
+            self._logs += [(*row, (device, log), before)] if row else []
+        self._logs.sort()
+
+    def read(self, at: int, most: int) -> tuple[list[OwnEntry], int]:
+        """Return erasable entries from the place `at` on, having opened `most`, and where to go on: 0 when done."""
+        found: list[OwnEntry] = []
+        for ref, head, place, before in self._logs:
+            first = ref << SEQ_BITS
+            rows = self._tx.db.execute(
+                f"SELECT {_COLUMNS} FROM entry WHERE place BETWEEN ? AND ? AND payload IS NOT NULL AND kind = ?"  # noqa: S608 - names of ours
+                " AND timestamp < ? ORDER BY place LIMIT ?",
+                (max(at, first + 1), first + head, int(Kind.ERASABLE), before, most),
+            ).fetchall()
+            opened = [_opened(self._tx, place, row, self._secrets) for row in rows]
+            found += [entry for entry in opened if entry.said is not None or not self._reader]
+            most -= len(rows)
+            if not most:
+                return found, rows[-1][0] + 1
+        return found, 0
+
+
+_COLUMNS = "place, kind, timestamp, size, payload"
+
+
+def _opened(tx: Transaction, place: tuple[bytes, int], row: Sequence[Any], secrets: Sequence[bytes]) -> OwnEntry:
+    at, kind, timestamp, size, payload = row
+    seq = at & ((1 << SEQ_BITS) - 1)
+    said = _read(payload, kind, timestamp, (tx.circuit, *place, seq), secrets)
+    return OwnEntry(*place, seq, kind, timestamp, size, said)
+
+
+def _read(
+    payload: bytes, kind: int, timestamp: int, place: tuple[bytes, bytes, int, int], secrets: Sequence[bytes]
+) -> Sequence[tuple[int, Any]] | None:
+    if place[2] != Log.TRADE:
+        return read_catalog(payload, kind, timestamp)
+    try:
+        body = unseal(payload, place, secrets)
+        return None if body is None else [(timestamp, each) for each in READERS[Log.TRADE].read(body)]
+    except PeerFault:
+        return None
+
+
+class Judge:
+    """Says which entries of one member may be erased, as things stand in one transaction."""
+
+    def __init__(self, tx: Transaction, member: bytes) -> None:
+        self._tx = tx
+        self._db = tx.db
+        self._member = member
+        self._cycles: dict[tuple[bytes, bytes], tuple[int, int]] = {
+            (owner, local): (opens, closes)
+            for owner, local, opens, closes in tx.db.execute(
+                "SELECT m.id, c.local, c.opens, c.closes FROM cycle c JOIN member m ON m.ref = c.owner"
+            )
+        }
+        self._live: dict[bytes, set[tuple[Any, ...]]] = {}
+
+    def judge(self, entry: OwnEntry, kept_for: int = 0) -> Verdict:
+        """Say whether an entry may be erased now; orders and what answers them `kept_for` ms after their close."""
+        if entry.kind != Kind.ERASABLE or entry.log == Log.CIRCUIT:
+            return Verdict("lasting")
+        if entry.said is None or any(isinstance(each, Unread) for each in entry.statements):
+            return Verdict("unreadable")
+        if entry.log == Log.CATALOG:
+            return Verdict("holds") if self._holds(entry) else FREE
+        if any(self._needed(each) for each in entry.statements):
+            return Verdict("holds")
+        closes = max((self.closes(each, entry.timestamp) for each in entry.statements), default=0)
+        return Verdict("open", closes + kept_for) if closes and closes + kept_for > self._tx.now else FREE
+
+    def closes(self, statement: Any, signed: int) -> int:
+        """Return when the cycle of a statement of a log 2 closes (ms), 0 where it is of none that is known.
+
+        A receipt, and an answer to an order that is gone, name no cycle: it is one that was open when they were signed,
+        or before.
+        """
+        match statement:
+            case Order() | Total() | Allot():
+                return self._cycles.get((statement.cycle_owner, statement.cycle), (0, 0))[1]
+            case Answer(buyer=buyer, order=order):
+                row = self._db.execute(
+                    "SELECT p.cycle_owner, p.cycle FROM placement p JOIN member m ON m.ref = p.owner"
+                    " WHERE m.id = ? AND p.local = ?",
+                    (buyer, order),
+                ).fetchone()
+                return self._cycles.get(row, (0, 0))[1] if row else self._last_close(signed)
+            case Receipt():
+                return self._last_close(signed)
+        return 0
+
+    def _last_close(self, signed: int) -> int:
+        own = [times for (owner, _), times in self._cycles.items() if owner == self._member]
+        return max((closes for opens, closes in own if opens <= signed), default=0)
+
+    def _holds(self, entry: OwnEntry) -> bool:
+        """Say whether an entry of a log 1 says something that still holds, or on which terms of a cycle rest."""
+        if entry.device not in self._live:
+            self._live[entry.device] = _live_facts(self._db, entry.device, self._tx.now)
+        return any(
+            (entry.seq, type(each).__name__, _key(each)) in self._live[entry.device] for each in entry.statements
+        )
+
+    def _needed(self, statement: Any) -> bool:
+        """Say whether a statement of a log 2 still does its work, whatever the time."""
+        match statement:
+            case Allot(product=product, cycle_owner=owner, cycle=cycle):
+                return self._still_aside(product, self._cycles.get((owner, cycle), (0, 0))[1])
+            case EraseRequest() | EraseAnswer():
+                table = "erase_request" if isinstance(statement, EraseRequest) else "erase_answer"
+                query = (
+                    f"SELECT f.version FROM {table} f JOIN member m ON m.ref = f.owner"  # noqa: S608 - names of ours
+                    " WHERE m.id = ? AND f.local = ?"
+                )
+                row = self._db.execute(query, (self._member, statement.local)).fetchone()
+                return row is not None and row[0] == statement.version
+        return False
+
+    def _still_aside(self, product: bytes, closes: int) -> bool:
+        """Say whether a lower count would look free if what was set aside were forgotten (see `allotments`)."""
+        row = self._db.execute(
+            "SELECT s.mode, s.timestamp FROM stock s JOIN member m ON m.ref = s.owner WHERE m.id = ? AND s.local = ?",
+            (self._member, product),
+        ).fetchone()
+        return row is not None and row[0] == "counted" and (not closes or row[1] < closes)
+
+
+def _live_facts(db: sqlite3.Connection, device: bytes, now: int) -> set[tuple[Any, ...]]:
+    row = db.execute(
+        "SELECT ref, base, seq FROM log WHERE author = ? AND log = ?", (device, int(Log.CATALOG))
+    ).fetchone()
+    said = read_log(db, row[0], max(row[1], 1), row[2]) if row else []
+    return {(each.seq, each.fact[0], _key(each.statement)) for each in live(said, openings(db, now))}
+
+
+def _key(statement: Any) -> tuple[bytes, int]:
+    return getattr(statement, "local", b""), getattr(statement, "version", 0)

@@ -1,0 +1,56 @@
+"""Where a session stands, and which messages may come there: one table, and no other place decides it."""
+
+from enum import Enum, auto
+
+from foodhub.p2p import messages as m
+
+
+class State(Enum):
+    """Where a session stands."""
+
+    HELLO = auto()
+    PROOF = auto()
+    STANDING = auto()
+    READY = auto()
+    ENDED = auto()
+
+
+MAY_COME: dict[State, tuple[type, ...]] = {
+    State.HELLO: (m.Hello, m.Refuse),
+    State.PROOF: (m.Proof, m.Refuse),
+    # A side may be ready before the other has looked up who it is talking to: what comes then waits in `_early`.
+    State.STANDING: (
+        m.Summary,
+        m.Nudge,
+        m.Announce,
+        m.Have,
+        m.Forks,
+        m.Refuse,
+    ),
+    State.READY: (
+        m.Summary,
+        m.Ask,
+        m.Items,
+        m.Want,
+        m.Totals,
+        m.Headers,
+        m.Payloads,
+        m.Packed,
+        m.Sent,
+        m.Credit,
+        m.Have,
+        m.Announce,
+        m.Nudge,
+        m.AskForks,
+        m.Forks,
+        m.Probe,
+        m.Ids,
+        m.Show,
+        m.Branch,
+        m.Lack,
+        m.Found,
+        m.Refuse,
+    ),
+    State.ENDED: (),
+}
+"""Which messages may come in which state; any other ends the session and changes nothing."""

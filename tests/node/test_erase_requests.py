@@ -1,0 +1,147 @@
+"""A member asks a hub to erase what it answered; the hub's node honours it, or says from when on it may."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from foodhub.errors import FoodhubError
+from foodhub.node.erase_requests import (
+    KEPT_AFTER_CLOSE,
+    RequestRow,
+    answer_requests,
+    list_requests,
+    request_erase,
+    requests_due,
+)
+from foodhub.node.erasing import choose_order, erase
+from foodhub.node.state import find_member
+from foodhub.store.transaction import Transaction
+from tests.homes import HOUR, Home, Village
+from tests.node.test_erasing import market, payloads
+
+pytestmark = pytest.mark.anyio
+
+
+async def ask(home: Home, whom: str, *, withdraw: bool = False) -> RequestRow:
+    about = await home.read(find_member, whom)
+    return await home.write(lambda tx: request_erase(tx, home.hat, about, withdraw=withdraw))
+
+
+async def settle(village: Village) -> None:
+    """Let everybody answer at the village's time, and hear of it."""
+    await village.gossip()
+    for home in village.homes:
+        await home.write(answer_requests, home.hat)
+    await village.gossip()
+
+
+async def seen(home: Home) -> list[tuple[str, str, bool]]:
+    return [(row.requester, row.state, row.own) for row in await home.read(list_requests, home.hat)]
+
+
+async def test_a_request_is_honoured_once_the_cycle_closed_long_ago(village: Village) -> None:
+    hub, _farm, group, _carrots = await market(village)
+    village.clock.now += 24 * HOUR + KEPT_AFTER_CLOSE
+    asked = await ask(group, "Hub")
+    assert (asked.state, asked.own, asked.about) == ("asked", True, "Hub")
+    await settle(village)
+    assert await seen(group) == [("Group", "done", True)]
+    assert await seen(hub) == [("Group", "done", False)]
+    assert [await home.rows("SELECT * FROM answer") for home in (hub, group)] == [[], []]
+    # The receipt holds the queue of all, and the total no buyer: both stay until the hub's own retention.
+    assert await payloads(hub, hub, 2) == await payloads(group, hub, 2) == [True, False, True, True]
+    assert await group.read(requests_due, group.hat, village.clock.now) is False
+    assert await hub.read(requests_due, hub.hat, village.clock.now) is False
+
+
+async def test_too_soon_it_is_answered_with_the_date_and_honoured_by_itself_then(village: Village) -> None:
+    hub, _farm, group, _carrots = await market(village)
+    closes = (await hub.cycle()).closes
+    await ask(group, "Hub")
+    await settle(village)
+    (row,) = await group.read(list_requests, group.hat)
+    assert row.state == "later"
+    assert row.earliest is not None
+    assert row.earliest == closes.astimezone(UTC).replace(microsecond=row.earliest.microsecond) + (
+        datetime.fromtimestamp(KEPT_AFTER_CLOSE / 1000, UTC) - datetime.fromtimestamp(0, UTC)
+    )
+    assert len(await hub.rows("SELECT * FROM answer")) == 1
+    said = await hub.rows("SELECT sum(seq) FROM log")
+    await settle(village)
+    assert await hub.rows("SELECT sum(seq) FROM log") == said
+    village.clock.now += 24 * HOUR + KEPT_AFTER_CLOSE
+    await settle(village)
+    assert await seen(group) == [("Group", "done", True)]
+    assert await hub.rows("SELECT * FROM answer") == []
+
+
+async def test_it_is_honoured_also_when_the_member_has_erased_its_orders_first(village: Village) -> None:
+    hub, _farm, group, _carrots = await market(village)
+    village.clock.now += 25 * HOUR
+    (order,) = await group.orders()
+
+    def erase_own(tx: Transaction) -> None:
+        erase(tx, group.hat, choose_order(tx, group.hat, order.id))
+
+    await group.write(erase_own)
+    await ask(group, "Hub")
+    await settle(village)
+    assert await seen(group) == [("Group", "later", True)]
+    village.clock.now += KEPT_AFTER_CLOSE
+    await settle(village)
+    assert await seen(group) == [("Group", "done", True)]
+    assert await hub.rows("SELECT * FROM answer") == []
+
+
+async def test_asking_again_asks_anew_only_when_it_was_done(village: Village) -> None:
+    _hub, _farm, group, _carrots = await market(village)
+    village.clock.now += 24 * HOUR + KEPT_AFTER_CLOSE
+    first, same = await ask(group, "Hub"), await ask(group, "Hub")
+    assert first == same
+    await settle(village)
+    assert (await ask(group, "Hub")).state == "asked"
+    await settle(village)
+    assert await seen(group) == [("Group", "done", True)]
+    assert await group.rows("SELECT version, request_version FROM erase_answer") == [(2, 2)]
+
+
+async def test_a_request_that_was_taken_back_is_not_honoured(village: Village) -> None:
+    hub, _farm, group, _carrots = await market(village)
+    await ask(group, "Hub")
+    assert (await ask(group, "Hub", withdraw=True)).state == "withdrawn"
+    village.clock.now += 24 * HOUR + KEPT_AFTER_CLOSE
+    await settle(village)
+    assert await seen(hub) == [("Group", "withdrawn", False)]
+    assert len(await hub.rows("SELECT * FROM answer")) == 1
+    with pytest.raises(FoodhubError, match="nothing"):
+        await ask(group, "Hub", withdraw=True)
+    assert (await ask(group, "Hub")).state == "asked"
+
+
+async def test_only_who_answers_orders_can_be_asked(village: Village) -> None:
+    hub, _farm, group, _carrots = await market(village)
+    for home, whom in ((group, "Farm"), (group, "Group"), (hub, "Hub")):
+        with pytest.raises(FoodhubError) as caught:
+            await ask(home, whom)
+        assert caught.value.code == "nothing_to_ask_for"
+
+
+async def test_what_others_were_answered_stays(village: Village) -> None:
+    hub, farm, group, carrots = await market(village)
+    await farm.order((carrots, "1"))
+    await village.gossip()
+    assert len(await hub.rows("SELECT * FROM answer")) == 2
+    village.clock.now += 24 * HOUR + KEPT_AFTER_CLOSE
+    await ask(group, "Hub")
+    await settle(village)
+    assert await hub.rows("SELECT buyer FROM answer") == [(farm.hat.member,)]
+    assert [order.state for order in await farm.orders()] == ["received"]
+
+
+async def test_nobody_else_reads_who_asked_for_what(village: Village) -> None:
+    _hub, farm, group, _carrots = await market(village)
+    village.clock.now += 24 * HOUR + KEPT_AFTER_CLOSE
+    await ask(group, "Hub")
+    await settle(village)
+    assert await farm.rows("SELECT * FROM erase_request") == await farm.rows("SELECT * FROM erase_answer") == []
+    assert await seen(farm) == []

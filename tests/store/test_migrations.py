@@ -1,0 +1,95 @@
+"""Homes of older programs, kept as files: opened by today's program they show what they showed, and can go on."""
+
+import gzip
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foodhub.node.application import Node, open_node
+from foodhub.node.hat import choose_hat
+from foodhub.node.orders import list_orders
+from foodhub.node.products import add_product
+from foodhub.node.verifying import verify_logs
+from foodhub.store.guard import machine
+from foodhub.store.schema import SCHEMA_VERSION
+from tests.shelf import FACTS, rows
+
+pytestmark = pytest.mark.anyio
+FIXTURES = Path(__file__).parent / "fixtures"
+SHOWN: tuple[str, ...] = ("member", "device", "epoch", "invite", "circuit", "profile", "product", "stock", "cycle")
+SHOWN += ("allotment", "placement", "receipt", "answer", "total", "unread")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A farm's home of schema 2, with its keys, as if it had been made on this machine."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    home = tmp_path / "home"
+    (home / "keys").mkdir(parents=True)
+    database = home / "foodhub.db"
+    database.write_bytes(gzip.decompress((FIXTURES / "version_2.db.gz").read_bytes()))
+    key = json.loads((FIXTURES / "version_2.key").read_text("utf-8"))
+    key |= {"machine": machine(), "inode": database.stat().st_ino}
+    (home / "keys" / "farm.key").write_text(json.dumps(key), "utf-8")
+    return home
+
+
+def columns(db: sqlite3.Connection) -> dict[str, str]:
+    """Return the columns of each view; when a row came is nobody's fact."""
+    found = {name: [row[1] for row in db.execute(f"PRAGMA table_info({name})")] for name in SHOWN}
+    return {name: ", ".join(each for each in names if each != "arrival") for name, names in found.items()}
+
+
+def shown(db: sqlite3.Connection, wanted: dict[str, str]) -> dict[str, list[Any]]:
+    queries = {name: f"SELECT {names} FROM {name}" for name, names in wanted.items()}  # noqa: S608 - names of ours
+    return {name: sorted(db.execute(query).fetchall(), key=repr) for name, query in queries.items()}
+
+
+async def test_a_home_of_schema_2_is_brought_here_and_shows_what_it_showed(home: Path) -> None:
+    with closing(sqlite3.connect(home / "foodhub.db")) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        wanted = columns(db)
+        before = shown(db, wanted)
+        entries = db.execute("SELECT id, timestamp, payload, signature FROM entry ORDER BY place").fetchall()
+    async with open_node(home, told=lambda _done, _total: None) as node:
+        assert await node.read(lambda db: db.execute("PRAGMA user_version").fetchone()) == (SCHEMA_VERSION,)
+        assert await node.read(shown, wanted) == before
+        kept = "SELECT id, timestamp, payload, signature FROM entry ORDER BY place"
+        assert await node.read(lambda db: db.execute(kept).fetchall()) == entries
+    assert [name for name in SHOWN if not before[name]] == ["unread"]
+
+
+async def test_a_home_of_schema_2_shows_its_facts_before_its_views_are_made_anew(home: Path) -> None:
+    with closing(sqlite3.connect(home / "foodhub.db")) as db:
+        wanted = {name: names for name, names in columns(db).items() if name in FACTS}
+        before = shown(db, wanted)
+    async with open_node(home) as node:
+        assert await node.read(shown, wanted) == before
+
+
+async def test_a_home_of_schema_2_verifies_and_shows_the_same_when_its_views_are_made_again(home: Path) -> None:
+    async with open_node(home, told=lambda _done, _total: None) as node:
+        assert await faults(node) == []
+        before = await node.read(rows)
+        await node.write(lambda tx: tx.fold.rebuild())
+        assert await node.read(rows) == before
+
+
+async def test_a_home_of_schema_2_can_go_on(home: Path) -> None:
+    async with open_node(home) as node:
+        hat = await node.read(choose_hat, None)
+        assert hat.name == "La Ferme"
+        assert [order.state for order in await node.read(list_orders, hat, 1_790_000_000_000)] == ["received"]
+        await node.write(add_product, hat, "Poireaux", price=190, price_per="piece", on_hand=5, more={})
+        names = await node.read(lambda db: db.execute("SELECT name FROM product ORDER BY name").fetchall())
+        assert names == [("Carottes",), ("Pain",), ("Poireaux",), ("Pommes",)]
+        assert await faults(node) == []
+
+
+async def faults(node: Node) -> list[Any]:
+    *_, found = await node.read(lambda db: list(verify_logs(db)))
+    return list(found.faults)
