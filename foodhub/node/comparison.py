@@ -12,6 +12,7 @@ SHARED = {
     "devices": "SELECT key, member, retired, position, heir FROM device",
     "keepers": 'SELECT member, "right", device FROM keeper',
     "limits": 'SELECT author, log, "limit" FROM log WHERE "limit" > 0 AND seq > 0'
+    " AND (author IN (SELECT key FROM device) OR log = 0 AND author IN (SELECT key FROM guest))"
     ' UNION SELECT author, log, "limit" FROM cut',
     "erased": "SELECT author, log, first, last FROM erased",
     "products": "SELECT m.id, p.local, p.version, p.name, p.variant, p.price, p.price_per, p.unit, p.unit_value,"

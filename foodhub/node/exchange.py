@@ -88,7 +88,7 @@ def held_already(db: sqlite3.Connection, runs: Iterable[CheckedRun]) -> list[boo
     """Say of each run whether its last entry, and so all of it, is held: neighbours often send the same."""
     query = (
         "SELECT e.id FROM log l JOIN entry e ON e.place = (l.ref << ?1) + ?2"
-        " WHERE l.author = ?3 AND l.log = ?4 AND l.seq >= ?2"
+        " WHERE l.author = ?3 AND l.log = ?4 AND l.seq >= ?2 AND e.signature IS NOT NULL"
     )
     return [db.execute(query, (SEQ_BITS, run.last, run.author, run.log)).fetchone() == (run.ids[-1],) for run in runs]
 

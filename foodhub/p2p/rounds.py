@@ -249,16 +249,19 @@ class Rounds:
             if item.log in self._asked
             and (not buckets or bucket_of(item.author, buckets, self._salt) in self._their_buckets)
         }
+        doubted: list[tuple[bytes, int]] = []
         for key, mine in ours.items():
             other = theirs.get(key)
             if other is not None and other.seq == mine.seq and other.id != mine.id:
                 self._search(*key, mine.seq)
-            elif other not in {None, mine} and not _ahead(mine, other) and not _ahead(other, mine):
-                self._doubt(key, (mine, other))
+            elif other is not None and _stuck(mine, other) and self._doubt(key, (mine, other)):
+                doubted.append(key)
         self.stage = Stage.EXCHANGE
         self._sent_seen = False
         self.limits.compare(ours, theirs)
         wants = [(*key, after) for key, item in theirs.items() for after, _ in _ahead(item, ours.get(key))]
+        # The last entry below the lower head once more, for its signature.
+        wants += [(*key, theirs[key].seq - 1) for key in doubted if theirs[key].seq < ours[key].seq]
         for start in range(0, max(len(wants), 1), WANT_PER_FRAME):
             self._out.send(m.Want(wants[start : start + WANT_PER_FRAME], last=start + WANT_PER_FRAME >= len(wants)))
         self._begin(
@@ -267,16 +270,23 @@ class Rounds:
                 for key, item in ours.items()
                 for after, upto in _ahead(item, theirs.get(key))
             ]
+            + [
+                Stretch(*key, ours[key].seq - 1, ours[key].seq, theirs[key].limit)
+                for key in doubted
+                if ours[key].seq < theirs[key].seq
+            ]
         )
 
-    def _doubt(self, key: tuple[bytes, int], items: tuple[Item, Item]) -> None:
-        """Search for a fork where two items still differ after a round though neither side lacks anything.
+    def _doubt(self, key: tuple[bytes, int], items: tuple[Item, Item]) -> bool:
+        """Say whether two items still differ after a round though neither side lacks anything, and search for a fork.
 
-        A limit that one side has from a cut in the branch that the other refuses hides it.
+        A limit that one side has from a cut in the branch that the other refuses hides it. Or it has the signature of
+        the entry at which the log is cut, and the other holds that entry in the middle of a run.
         """
-        if self._doubted.get(key) == items:
+        known, self._doubted[key] = self._doubted.get(key), items
+        if known == items:
             self._search(*key, min(item.seq for item in items) + 1, sure=False)
-        self._doubted[key] = items
+        return known == items
 
     def take_want(self, want: m.Want) -> None:
         """Take what the peer wants; after the last, send it."""
@@ -348,6 +358,11 @@ class Rounds:
         if self._again:
             self._again = False
             self.start()
+
+
+def _stuck(one: Item, other: Item) -> bool:
+    """Say whether two items differ though neither side lacks anything that the other may send."""
+    return one != other and not _ahead(one, other) and not _ahead(other, one)
 
 
 def _ahead(item: Item, other: Item | None) -> list[tuple[int, int]]:

@@ -69,6 +69,7 @@ def take_run(fold: Fold, run: CheckedRun, payloads: Sequence[bytes | None], own:
         return _take_jump(fold, run, payloads, at)
     skip = _overlap(fold, at, run)
     if skip == len(run.ids):
+        _keep_signature(fold, at, run)
         return 0
     _compare_aside(fold, at, run)
     if at.limit and run.last >= at.limit:
@@ -80,6 +81,16 @@ def take_run(fold: Fold, run: CheckedRun, payloads: Sequence[bytes | None], own:
         raise PeerFault("unsigned")
     insert(fold, run, payloads, at, skip)
     return len(run.ids) - skip
+
+
+def _keep_signature(fold: Fold, at: LogRow, run: CheckedRun) -> None:
+    """Keep the signature of an entry that was held in the middle of a run: a cut there can only be followed with it."""
+    kept = fold.db.execute(
+        "UPDATE entry SET signature = ? WHERE place = ? AND signature IS NULL AND id = ?",
+        (run.signature or None, (at.ref << SEQ_BITS) + run.last, run.ids[-1]),
+    )
+    if run.signature and kept.rowcount:
+        fold.limits_touched(run.log)
 
 
 def _named(db: sqlite3.Connection, run: CheckedRun) -> bool:
