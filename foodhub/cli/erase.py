@@ -185,7 +185,7 @@ async def _request(call: Call, hub: str, withdraw: bool) -> RequestRow:
 def _draw_request(row: RequestRow) -> None:
     facts(
         [
-            (_("asked"), f"{row.about}, {moment(row.asked_at.astimezone())}"),
+            (_("asked on"), f"{row.about}, {moment(row.asked_at.astimezone())}"),
             (_("state"), _(STATES[row.state])),
             (_("the rest on"), moment(row.earliest.astimezone()) if row.earliest else ""),
         ]
@@ -202,7 +202,7 @@ def erase_list(call: Call) -> None:
         call.note(_("Nobody asked to erase anything."))
 
     def draw() -> None:
-        titles = (_("who asks"), _("whom"), _("asked"), _("state"), _("the rest on"))
+        titles = (_("who asks"), _("whom"), _("asked on"), _("state"), _("the rest on"))
         lines: list[tuple[Any, ...]] = [
             (
                 row.requester,

@@ -38,7 +38,7 @@ def log_show(call: Call) -> None:
             for row in rows
         ]
         if any(row.limit for row in rows):
-            titles += [_("limit"), _("set aside")]
+            titles += [_("limit"), _("not counted")]
             for row, line in zip(rows, lines, strict=True):
                 line += [limited(row.why, row.limit), row.aside or ""]
         if rows:

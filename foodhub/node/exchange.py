@@ -162,7 +162,7 @@ def visitor(db: sqlite3.Connection, devices: Sequence[bytes], invite: bytes, now
         devices,
     ).fetchall()
     serving = [(name, on) for name, on, retired, removed in rows if not (retired or removed)]
-    names = tuple(name for name, _ in serving)
+    names = tuple(name for name, *_ in serving or rows)
     always_on = any(on for _, on in serving)
     if invite:
         refusal = "" if serving else _invite_refusal(db, invite, now)
