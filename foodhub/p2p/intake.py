@@ -1,4 +1,4 @@
-"""Taking in what arrives on all links: runs queue up and are committed together, about 25 ms of work at a time.
+"""Taking in what arrives on all links: runs queue up and are committed together, few where others write here too.
 
 One transaction for many runs is what makes catching up fast, and short transactions are what lets an own append in
 between; a peer learns of its run's fate only after the commit.
@@ -19,6 +19,10 @@ ENTRIES_PER_COMMIT = 1024
 FEWEST, MOST = 64, 4096
 WORK_SECONDS = 0.02
 """Work inside a transaction; writing it to disk comes on top."""
+ALONE_SECONDS = 0.08
+"""The same while no other process of this home writes: fewer, longer commits take in more."""
+POLITE_SECONDS = 2.0
+"""So long commits stay short after another process wrote."""
 MANY = 256
 """From so many entries on nobody looks first whether they are held: the transaction finds out by itself."""
 Done = Callable[[str | None], None]
@@ -35,12 +39,20 @@ class Pace:
 
     def __init__(self) -> None:
         self.entries = ENTRIES_PER_COMMIT
+        self._polite_until = 0.0
 
-    def learn(self, entries: int, seconds: float) -> None:
-        """Take note that so many entries took so long; too few of them say nothing."""
+    def learn(self, entries: int, seconds: float, *, others_wrote: bool, now: float) -> None:
+        """Take note that so many entries took so long, and whether others wrote before; too few of them say nothing.
+
+        `now` is any clock that only goes forward, in seconds.
+        """
+        if others_wrote:
+            self._polite_until = now + POLITE_SECONDS
         if entries >= FEWEST:
-            fitting = int(entries * WORK_SECONDS / max(seconds, 1e-6))
-            self.entries = max(FEWEST, min(MOST, (self.entries + fitting) // 2))
+            aim = WORK_SECONDS if now < self._polite_until else ALONE_SECONDS
+            fitting = int(entries * aim / max(seconds, 1e-6))
+            wanted = fitting if fitting < self.entries else (self.entries + fitting) // 2
+            self.entries = max(FEWEST, min(MOST, wanted))
 
 
 class Intake:
@@ -93,7 +105,7 @@ class Intake:
                 log.exception("a run could not be taken")
                 return ["not_taken"]
             return [result for waiting in batch for result in await self._commit([waiting])]
-        self.pace.learn(_entries(batch), seconds)
+        self.pace.learn(_entries(batch), seconds, others_wrote=self._node.store.others_wrote, now=time.monotonic())
         return results
 
 

@@ -121,6 +121,11 @@ class Store:
             self._writer = _Writer(self.home)
         return self._writer.transact(work, args, kwargs)
 
+    @property
+    def others_wrote(self) -> bool:
+        """Whether another process committed between our last two writes."""
+        return self._writer is not None and self._writer.others_wrote
+
     async def data_version(self) -> int:
         """Return a number that changes when another connection has committed."""
         return await self._reader.run(lambda db: int(db.execute("PRAGMA data_version").fetchone()[0]))
@@ -148,6 +153,8 @@ class _Writer:
         self._guards: dict[bytes, Guard] = {}
         self._key_names: list[str] = []
         self._circuit_seen = 0
+        self._version = self._db.execute("PRAGMA data_version").fetchone()[0]
+        self.others_wrote = False
 
     def close(self) -> None:
         self._db.close()
@@ -163,6 +170,8 @@ class _Writer:
 
     def transact(self, work: Callable[..., T], args: Any, kwargs: Any) -> T:
         with self._lock:
+            version = self._db.execute("PRAGMA data_version").fetchone()[0]
+            self.others_wrote, self._version = version != self._version, version
             result = self._locked(work, args, kwargs)
         ring(self._bells)
         # A queue is only fair to those who are in it: give another process the moment it needs to get there.

@@ -108,7 +108,7 @@ async def test_a_run_that_we_fail_on_does_not_cost_the_others_their_commit(
 def test_a_commit_is_never_smaller_or_larger_than_its_bounds(commits: list[tuple[int, float]]) -> None:
     pace = Pace()
     for entries, seconds in commits:
-        pace.learn(entries, seconds)
+        pace.learn(entries, seconds, others_wrote=entries % 2 == 0, now=seconds)
         assert FEWEST <= pace.entries <= MOST
 
 
@@ -116,13 +116,22 @@ def test_a_commit_is_never_smaller_or_larger_than_its_bounds(commits: list[tuple
 def test_commits_come_to_take_as_long_as_they_should(per_second: int, fitting: int) -> None:
     pace = Pace()
     for _ in range(20):
-        pace.learn(pace.entries, pace.entries / per_second)
+        pace.learn(pace.entries, pace.entries / per_second, others_wrote=True, now=1.0)
     assert pace.entries == pytest.approx(fitting, rel=0.01)
+
+
+def test_commits_are_longer_while_nobody_else_writes() -> None:
+    pace = Pace()
+    for now in range(40):
+        pace.learn(pace.entries, pace.entries / 40_000, others_wrote=now == 0, now=float(now))
+    assert pace.entries == pytest.approx(3200, rel=0.01)
+    pace.learn(pace.entries, pace.entries / 40_000, others_wrote=True, now=50.0)
+    assert pace.entries == pytest.approx(800, rel=0.01)
 
 
 def test_a_commit_of_few_entries_says_nothing_about_the_pace() -> None:
     pace = Pace()
-    pace.learn(1, 0.5)
+    pace.learn(1, 0.5, others_wrote=True, now=0.0)
     assert pace.entries == ENTRIES_PER_COMMIT
 
 
