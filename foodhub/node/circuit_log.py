@@ -19,7 +19,7 @@ _BEGINNINGS = "SELECT e.payload FROM log l JOIN entry e ON e.place = (l.ref << ?
 def statements(db: sqlite3.Connection, device: bytes) -> Iterator[Any]:
     """Yield what counts of a device's log 0, in order."""
     rows = db.execute(
-        "SELECT payload FROM log JOIN entry ON place > (ref << ?) AND place <= (ref << ?) + seq"
+        "SELECT payload FROM log CROSS JOIN entry ON place > (ref << ?) AND place <= (ref << ?) + seq"
         " WHERE author = ? AND log = 0 ORDER BY place",
         (SEQ_BITS, SEQ_BITS, device),
     ).fetchall()

@@ -18,7 +18,7 @@ from foodhub.store.schema import SEQ_BITS
 _reader = StatementReader(CircuitStatement)
 _COUNTED = (
     "SELECT e.id, e.timestamp, e.payload FROM device d JOIN log l ON l.author = d.key AND l.log = ?"
-    " JOIN entry e ON e.place BETWEEN (l.ref << ?) + 1 AND (l.ref << ?) + l.seq"
+    " CROSS JOIN entry e ON e.place BETWEEN (l.ref << ?) + 1 AND (l.ref << ?) + l.seq"
     " WHERE d.member = ? AND instr(e.payload, ?) ORDER BY d.position, e.place"
 )
 

@@ -51,7 +51,7 @@ def _statements(db: sqlite3.Connection, producer: bytes, local: bytes) -> Iterat
     rows = db.execute(
         "SELECT e.timestamp, e.kind, e.payload FROM device d JOIN member m ON m.id = d.member"
         " JOIN log l ON l.author = d.key AND l.log = ?"
-        " JOIN entry e ON e.place BETWEEN (l.ref << ?) + max(l.base, 1) AND (l.ref << ?) + l.seq"
+        " CROSS JOIN entry e ON e.place BETWEEN (l.ref << ?) + max(l.base, 1) AND (l.ref << ?) + l.seq"
         " WHERE m.id = ? AND e.payload IS NOT NULL ORDER BY l.author, e.place",
         (int(Log.CATALOG), SEQ_BITS, SEQ_BITS, producer),
     )

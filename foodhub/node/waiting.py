@@ -77,7 +77,7 @@ def _newest_erased(db: sqlite3.Connection, hat: Hat) -> int:
     (found,) = db.execute(
         "SELECT max(e.timestamp) FROM device d JOIN erased x ON x.author = d.key AND x.log = ?"
         " JOIN log l ON l.author = x.author AND l.log = x.log"
-        " JOIN entry e ON e.place BETWEEN (l.ref << ?) + x.first AND (l.ref << ?) + min(x.last, l.held)"
+        " CROSS JOIN entry e ON e.place BETWEEN (l.ref << ?) + x.first AND (l.ref << ?) + min(x.last, l.held)"
         " WHERE d.member = ? AND e.payload IS NULL",
         (int(Log.TRADE), SEQ_BITS, SEQ_BITS, hat.member),
     ).fetchone()

@@ -238,8 +238,9 @@ _circuit_reader = StatementReader(CircuitStatement)
 def _learn_epochs(db: sqlite3.Connection, keyring: Keyring, member: bytes) -> None:
     """Open the box keys that stand in the logs 0 of one of our members, for one of our devices."""
     rows = db.execute(
-        "SELECT payload FROM device d JOIN log l ON l.author = d.key AND l.log = 0"
-        " JOIN entry ON place BETWEEN (l.ref << ?) + 1 AND (l.ref << ?) + l.seq WHERE d.member = ?",
+        # The order is said, since SQLite would read all entries first.
+        "SELECT payload FROM device d CROSS JOIN log l ON l.author = d.key AND l.log = 0"
+        " CROSS JOIN entry ON place BETWEEN (l.ref << ?) + 1 AND (l.ref << ?) + l.seq WHERE d.member = ?",
         (SEQ_BITS, SEQ_BITS, member),
     )
     publics = dict(db.execute("SELECT number, public FROM epoch WHERE member = ?", (member,)))
