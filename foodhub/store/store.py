@@ -130,14 +130,6 @@ class Store:
         """Return a number that changes when another connection has committed."""
         return await self._reader.run(lambda db: int(db.execute("PRAGMA data_version").fetchone()[0]))
 
-    async def reload_keys(self) -> None:
-        """Read the key files again, after a member was added to this home."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._reload)
-
-    def _reload(self) -> None:
-        if self._writer is not None:
-            self._writer.load_keys()
-
 
 class _Writer:
     """The one writing connection of a process; lives on the store's thread."""

@@ -43,22 +43,6 @@ def full_time(moment: datetime) -> str:
     return moment.strftime(_("%Y-%m-%d %H:%M (%Z)"))
 
 
-def ago(timestamp: int, now: int) -> str:
-    """Say how long ago something was; both in ms, 0 for never."""
-    if timestamp <= 0:
-        return _("never")
-    seconds = max(now - timestamp, 0) // 1000
-    if seconds < 2:
-        return _("now")
-    if seconds < 90:
-        return _("{n} s ago").format(n=seconds)
-    if seconds < 90 * 60:
-        return _("{n} min ago").format(n=seconds // 60)
-    if seconds < 48 * 3600:
-        return _("{n} h ago").format(n=seconds // 3600)
-    return _("{n} days ago").format(n=seconds // 86400)
-
-
 def size(count: int) -> str:
     """Say a number of bytes."""
     if count < 1000:
@@ -81,11 +65,6 @@ REFUSALS: Final = {
     "invite_used": N_("invite used"),
     "invite_revoked": N_("invite taken back"),
     "invite_expired": N_("invite expired"),
-}
-LOGS: Final = {
-    "circuit": N_("members"),
-    "catalog": N_("catalog"),
-    "trade": N_("orders"),
 }
 
 

@@ -4,8 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from foodhub.node.products import ProductRow
-from foodhub.saying import price, quantity
-from foodhub.tui.wording import ago, on_hand, packing, size, when
+from foodhub.saying import ago, price, quantity
+from foodhub.tui.wording import on_hand, packing, size, when
 
 BAG = ProductRow(
     id="p", producer="Farm", producer_id="f", sku="", name="Carrots", variant="", category="", unit="g", unit_value=500,
