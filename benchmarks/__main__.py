@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import back, disk, ingest, live, protocol, seals, start, sync
+from benchmarks import back, desk, disk, ingest, live, protocol, seals, settling, start, sync
 from benchmarks.figure import Figure, Measurement
 
 REPORT = Path("build/bench.json")
@@ -26,6 +26,8 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *disk.MEASUREMENTS,
     *seals.MEASUREMENTS,
     *back.MEASUREMENTS,
+    *desk.MEASUREMENTS,
+    *settling.MEASUREMENTS,
 )
 
 

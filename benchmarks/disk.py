@@ -55,8 +55,9 @@ def _rebuild_views(tx: Transaction) -> None:
     tx.fold.rebuild()
 
 
-def _product_rows(db: Connection) -> list[tuple[bytes, int, str]]:
-    return db.execute("SELECT local, price, description FROM product ORDER BY owner, local").fetchall()
+def _product_rows(db: Connection) -> list[tuple[bytes, int, int, int]]:
+    query = "SELECT local, price, description_at, description_size FROM product ORDER BY owner, local"
+    return db.execute(query).fetchall()
 
 
 class Pen:

@@ -65,7 +65,7 @@ async def founded(home: Path, name: str = "Hub") -> AsyncIterator[tuple[Node, Ha
 async def follower(home: Path, source: Node) -> AsyncIterator[Node]:
     """Make a home that has no member of its own and holds the logs of `source`."""
     async with open_node(home, create=True) as node:
-        await node.write(Transaction.enter, await source.read(_circuit))
+        await node.write(Transaction.enter, await source.read(circuit_of))
         await carry(source, node)
         yield node
 
@@ -104,10 +104,11 @@ def _arrival(db: sqlite3.Connection, item: Item, after: int) -> Arrival:
     found = read_run(db, item.author, item.log, after)
     assert found is not None
     run, payloads = found
-    return Arrival(check_run(_circuit(db), run), [payload or None for payload in payloads], "carried")
+    return Arrival(check_run(circuit_of(db), run), [payload or None for payload in payloads], "carried")
 
 
-def _circuit(db: sqlite3.Connection) -> bytes:
+def circuit_of(db: sqlite3.Connection) -> bytes:
+    """Return the id of a home's circuit."""
     return bytes(db.execute("SELECT value FROM meta WHERE key = 'circuit'").fetchone()[0])
 
 
@@ -133,7 +134,7 @@ async def take(node: Node, arrivals: Sequence[Arrival]) -> None:
 
 async def add_producers(node: Node, hat: Hat, count: int) -> list[Producer]:
     """Invite and let in `count` paper producers, and admit them."""
-    circuit = await node.read(_circuit)
+    circuit = await node.read(circuit_of)
     charter = charter_hash(str(await node.read(_charter)))
     invites = [SigningKey(random.randbytes(32)) for _ in range(count)]
     await node.write(_invite, hat, invites)

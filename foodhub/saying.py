@@ -6,10 +6,11 @@ It never decides anything: it turns values into words, and a code that it does n
 from collections.abc import Iterable
 from typing import Final, cast
 
+from foodhub import words
 from foodhub.errors import N_
 from foodhub.money import digits, format_money
 from foodhub.quantity import Unit, format_quantity
-from foodhub.words import _
+from foodhub.words import _, ngettext
 
 _SYMBOLS: Final = {"EUR": "€", "GBP": "£", "USD": "$"}
 _COUNTED_IN: Final[dict[str, Unit]] = {"piece": "piece", "kg": "g", "l": "ml"}
@@ -35,6 +36,13 @@ ORDER_STATES: Final = {
     "uncollected": N_("uncollected"),
     "settled": N_("settled"),
 }
+PURCHASE_STATES: Final = {
+    "sent": N_("sent"),
+    "seen": N_("seen"),
+    "accepted": N_("accepted"),
+    "part": N_("accepted in part"),
+    "refused": N_("refused"),
+}
 REASONS: Final = {
     "allotment_exhausted": N_("not enough set aside"),
     "not_permitted": N_("not sold at these terms"),
@@ -47,6 +55,40 @@ REASONS: Final = {
     "substituted": N_("substituted"),
     "damaged": N_("damaged"),
     "uncollected": N_("uncollected"),
+    "by_hand": N_("waits for the hub's word"),
+    "declined": N_("declined by the hub"),
+    "accepted_late": N_("late, accepted"),
+    "buyers_clock": N_("by the buyer's clock"),
+}
+TOLD: Final = {
+    "phone": N_("by phone"),
+    "paper": N_("on paper"),
+    "sms": N_("by text message"),
+    "person": N_("in person"),
+}
+STOCK_MODES: Final = {
+    "counted": N_("counted"),
+    "per_cycle": N_("per cycle"),
+    "on_demand": N_("on demand"),
+    "capped": N_("on demand, capped"),
+}
+ABOUT: Final = {"cases": N_("cases"), "shortfall": N_("shortfall")}
+SLIP_RULES: Final = {
+    "queue": N_("queue"),
+    "fair": N_("fair: one each in turn"),
+    "proportional": N_("in proportion"),
+    "equal": N_("equal shares"),
+    "by_hand": N_("by hand"),
+}
+SLIP_FAULTS: Final = {
+    "other_wish": N_("not what you ordered"),
+    "outside": N_("beyond the end of the queue"),
+    "same_place": N_("two have one place in the queue"),
+    "other_share": N_("another share follows from it"),
+    "other_line": N_("the confirmation says another share"),
+    "too_much": N_("more than there is"),
+    "other_totals": N_("different queues are told of"),
+    "same_rank": N_("two have one turn"),
 }
 PEER_STATES: Final = {
     "connecting": N_("connecting"),
@@ -61,9 +103,7 @@ PROCESS_STATES: Final = {
     "failed": N_("failed"),
     "stopped": N_("stopped"),
 }
-
-
-LOGS: Final = {"circuit": N_("members"), "catalog": N_("catalog"), "trade": N_("orders")}
+LOGS: Final = words.LOGS
 STATEMENTS: Final = {
     "found": N_("founding"),
     "join": N_("joining"),
@@ -91,6 +131,32 @@ STATEMENTS: Final = {
     "receipt": N_("receipt"),
     "answer": N_("answer to an order"),
     "total": N_("total for a producer"),
+    "case": N_("case"),
+    "plan": N_("plan of a cycle"),
+    "opening": N_("opening of a cycle"),
+    "outgoing": N_("outgoing exchange"),
+    "close": N_("close of a cycle"),
+    "mandate": N_("mandate"),
+    "allot_request": N_("request to set aside"),
+    "lower": N_("request to give back"),
+    "return": N_("given back"),
+    "shortfall": N_("shortfall"),
+    "remark": N_("remark on an order"),
+    "standing": N_("standing order"),
+    "tally": N_("tally"),
+    "counted": N_("list at the close"),
+    "confirmation": N_("confirmation"),
+    "baskets": N_("baskets of a group"),
+    "purchase": N_("purchase order"),
+    "purchase_answer": N_("answer to a purchase order"),
+    "contact": N_("contact card"),
+    "belong": N_("household of a group"),
+    "represented": N_("represented member"),
+    "claim": N_("claim"),
+    "claim_confirmed": N_("claim confirmed"),
+    "draft": N_("draft of a cycle"),
+    "repeat": N_("repeating cycle"),
+    "for": N_("on behalf of another"),
     "erase_request": N_("request to erase"),
     "erase_answer": N_("answer to a request to erase"),
 }
@@ -142,12 +208,22 @@ def ago(timestamp: int, now: int) -> str:
         return _("{n} min ago").format(n=seconds // 60)
     if seconds < 48 * 3600:
         return _("{n} h ago").format(n=seconds // 3600)
-    return _("{n} days ago").format(n=seconds // 86400)
+    days = seconds // 86400
+    return ngettext("{n} day ago", "{n} days ago", days).format(n=days)
 
 
 def said(table: dict[str, str], code: str) -> str:
     """Say a code of one of the tables above; one that is not in it as it is."""
     return _(table[code]) if code in table else code.replace("_", " ")
+
+
+def ordered_by(name: str | None, identity: str, written_by: str, told: str) -> str:
+    """Say who ordered: a household of somebody else has no name, and what was typed for somebody shows that it was."""
+    whom = name or _("household {id}").format(id=identity[:4])
+    if not written_by:
+        return whom
+    how = said(TOLD, told) if told else _("typed by {name}").format(name=written_by)
+    return f"{whom}, {how}"
 
 
 def roles(codes: Iterable[str]) -> str:
@@ -180,3 +256,8 @@ def quantity(amount: int, unit: str) -> str:
 def counted(amount: int, per: str) -> str:
     """Say how much there is, or is ordered, of goods with a price per piece, kg or l: "44", "12.5 kg"."""
     return quantity(amount, _COUNTED_IN.get(per, "piece"))
+
+
+def wished(amount: int, tolerance: int, per: str) -> str:
+    """Say how much is wanted, and how much more would be taken: "2 + 1"."""
+    return f"{counted(amount, per)} + {counted(tolerance, per)}" if tolerance else counted(amount, per)

@@ -8,9 +8,12 @@ English is the language of the source, and until `use` is called nothing else is
 import os
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
+from typing import Final
 
-from foodhub.errors import FoodhubError
+from foodhub.errors import N_, FoodhubError
 
+LOGS: Final = {"circuit": N_("members"), "catalog": N_("catalog"), "trade": N_("orders")}
+"""What a log is called where a person reads it; its code stays what is typed, and what programs read."""
 _LOCALE = Path(__file__).parent / "locale"
 _spoken = NullTranslations()
 
@@ -52,7 +55,7 @@ def ngettext(singular: str, plural: str, n: int) -> str:
 
 def say(error: FoodhubError) -> tuple[str, str]:
     """The message and the hint of an error, translated and filled in; the hint may be empty."""
-    details = _Details({name: _shown(value) for name, value in error.details.items()})
+    details = _Details({name: _shown(name, value) for name, value in error.details.items()})
     return _(error.message).format_map(details), _(error.hint).format_map(details)
 
 
@@ -65,10 +68,10 @@ class _Details(dict[str, object]):
         return f"{{{name}}}"
 
 
-def _shown(value: object) -> object:
-    """A detail as people read it: lists joined, an error inside an error translated too."""
+def _shown(name: str, value: object) -> object:
+    """A detail as people read it: lists joined, the names of logs and an error inside an error translated too."""
     if isinstance(value, FoodhubError):
         return say(value)[0]
     if isinstance(value, list | tuple):
-        return ", ".join(str(_shown(item)) for item in value)
-    return value
+        return ", ".join(str(_shown(name, item)) for item in value)
+    return _(LOGS[value]) if name == "log" and isinstance(value, str) and value in LOGS else value

@@ -21,8 +21,10 @@ from foodhub.node.cycles import CycleRow, list_cycles, new_cycle
 from foodhub.node.duties import due, perform
 from foodhub.node.exchange import Arrival, take_runs
 from foodhub.node.hat import Hat
-from foodhub.node.orders import OrderRow, list_orders, place_order, read_lines
+from foodhub.node.orders import OrderRow, list_orders
+from foodhub.node.placing import place_order
 from foodhub.node.products import add_product
+from foodhub.node.wanted import read_lines
 from foodhub.store import outgoing
 from foodhub.store.transaction import Transaction
 
@@ -81,7 +83,7 @@ class Home:
         await self.write(lambda tx: tx.append(self.hat.member, log, statements, readers))
 
     async def duties(self) -> None:
-        while await self.read(due):
+        while await self.read(due, self.clock.now):
             if not await self.write(perform):
                 break
 

@@ -9,6 +9,8 @@ from foodhub.log.encoding import encode
 from foodhub.log.faults import PeerFault
 from foodhub.log.run import read_run
 from foodhub.store.database import _bring_here
+from foodhub.store.facts import FACTS as KINDS
+from foodhub.store.facts import quoted
 from foodhub.store.keyring import Keyring
 from foodhub.store.schema import SEQ_BITS
 from foodhub.store.transaction import Transaction
@@ -23,17 +25,22 @@ SHARED = {
     "circuit": "SELECT * FROM circuit",
 }
 FACTS = ("profile", "product", "stock", "cycle", "allotment", "placement", "receipt", "answer", "total")
+"""The views of facts that the first version had."""
 
 
 def rows(db: sqlite3.Connection) -> dict[str, list[Any]]:
     """Return all rows of all views, without what says in which file they stand and when they came."""
     found = {name: sorted(db.execute(query).fetchall(), key=repr) for name, query in SHARED.items()}
-    for name in FACTS:
+    for name in sorted(fact.table for fact in KINDS.values()):
         with closing(db.execute(f"SELECT * FROM {name}")) as cursor:  # noqa: S608 - names of ours
             columns = [column[0] for column in cursor.description]
-        kept = ", ".join(column for column in columns if column not in {"owner", "place", "arrival"})
-        query = f"SELECT (SELECT id FROM party WHERE ref = owner), {kept}, {_WHERE} FROM {name}"  # noqa: S608 - names of ours
+        kept = ", ".join(quoted(column) for column in columns if column not in {"owner", "spoken", "place", "arrival"})
+        people = [f"(SELECT id FROM party WHERE ref = {column})" for column in ("owner", "spoken")]  # noqa: S608 - names of ours
+        query = f"SELECT {people[0]}, {kept}, {_WHERE}, {people[1]} FROM {name}"  # noqa: S608 - names of ours
         found[name] = sorted(db.execute(query).fetchall(), key=repr)
+    found["spoke"] = sorted(
+        db.execute("SELECT s.owner, l.author, l.log FROM spoke s JOIN log l ON l.ref = s.log").fetchall()
+    )
     unread = f"SELECT {_WHERE}, position, reason FROM unread"  # noqa: S608 - names of ours
     found["unread"] = sorted(db.execute(unread).fetchall(), key=repr)
     return found

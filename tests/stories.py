@@ -5,6 +5,7 @@ from typing import Any
 
 from foodhub.catalog.statements import Product, Stock
 from foodhub.circuit.statements import Admit, Grant, Invite, Uninvite
+from foodhub.orders.hands import FIELDS, Behalf, ClaimConfirmed, Mandate, Represented, represented_id
 from foodhub.orders.statements import Allot, Cycle, Order, OrderLine, Profile, Total, derived_id
 from tests.pens import MORNING, Paper, Pen, invite_key
 
@@ -29,8 +30,11 @@ class Story:
         self.papers: list[Paper] = [self.founder.found()]
         self.pens = [self.founder]
         self.first: dict[bytes, bytes] = {}
+        self.leave: list[tuple[Pen, Pen, bytes]] = []
         for _ in range(length):
-            self.chance.choice([self.newcomer, self.steward, self.publish, self.publish, self.trade, self.lie])()
+            self.chance.choice(
+                [self.newcomer, self.steward, self.publish, self.publish, self.trade, self.speak, self.lie]
+            )()
 
     def newcomer(self) -> None:
         number = len(self.pens)
@@ -98,6 +102,58 @@ class Story:
             ),
         ]
         self.papers.append(pen.write(2, *self.chance.sample(said, 2), readers=[reader]))
+
+    def speak(self) -> None:
+        """Somebody writes for somebody else, with leave or without, or gives leave, or takes it back."""
+        pen, other, third = (self.chance.choice(self.pens) for _ in range(3))
+        number, version = bytes([self.chance.randint(1, 2)]) * 16, self.chance.randint(1, 3)
+        role: Any = self.chance.choice(["household", "producer"])
+        self.chance.choice(
+            [self.mandate, self.under_mandate, self.under_mandate, self.represent, self.represent, self.claim]
+        )(pen, other, third, number, version, role)
+
+    def mandate(self, pen: Pen, other: Pen, _third: Pen, number: bytes, version: int, _role: Any) -> None:
+        fields = self.chance.sample(FIELDS, self.chance.randint(1, 3))
+        until = MORNING + self.chance.randint(0, 6)
+        self.write(pen, 1, Mandate(number, version, other.id, fields, until, ended=self.chance.random() < 0.3))
+        self.leave.append((pen, other, number))
+
+    def under_mandate(self, pen: Pen, other: Pen, _third: Pen, number: bytes, version: int, role: Any) -> None:
+        if self.leave and self.chance.random() < 0.8:
+            pen, other, number = self.chance.choice(self.leave)
+        said: Any = self.chance.choice(
+            [Profile(version, pen.name), product(1, version, 7), Stock(number, version, "counted", 3)]
+        )
+        self.write(other, 1, Behalf(pen.id, bytes(16), role, number, "", said))
+        order = Order(number, version, MORNING, self.founder.id, number, self.founder.id, False, [self.line(pen)])
+        self.write(other, 2, Behalf(pen.id, bytes(16), role, number, "sms", order))
+
+    def represent(self, pen: Pen, other: Pen, _third: Pen, number: bytes, version: int, role: Any) -> None:
+        self.ordered_for(pen, represented_id(pen.id, number, role), number, version, role)
+        if self.chance.random() < 0.3:
+            self.ordered_for(other, represented_id(pen.id, number, role), number, version, role)
+
+    def ordered_for(self, writer: Pen, owner: bytes, number: bytes, version: int, role: Any) -> None:
+        hub = self.founder.id
+        told: Any = self.chance.choice(["phone", "paper"])
+        order = Order(number, version, MORNING, hub, number, hub, False, [self.line(writer)])
+        said = [Represented(number, version, role, ended=False), Behalf(owner, number, role, b"", told, order)]
+        self.write(writer, 2, *said)
+        self.write(writer, 1, Behalf(owner, number, role, b"", "", Profile(version, f"For {writer.name}")))
+
+    def claim(self, pen: Pen, other: Pen, third: Pen, number: bytes, version: int, role: Any) -> None:
+        owner = represented_id(pen.id, number, role)
+        self.write(pen, 2, ClaimConfirmed(number, version, role, self.chance.choice([other, third]).id))
+        self.ordered_for(other, owner, number, self.chance.randint(1, 3), role)
+
+    def line(self, pen: Pen) -> OrderLine:
+        local, quantity = bytes([1]) * 16, self.chance.randint(1, 9)
+        return OrderLine(pen.id, local, 1, "", "Product", "", "piece", 1, 5, "piece", "EUR", quantity, 0)
+
+    def write(self, pen: Pen, log: int, *statements: Any) -> None:
+        before = pen.heads[log].timestamps[-1] if log in pen.heads else 0
+        at = max(before, MORNING + self.chance.randint(0, 4))
+        self.papers.append(pen.write(log, *statements, at=at, readers=[self.founder]))
 
     def lie(self) -> None:
         pen, log = self.chance.choice(self.pens), self.chance.choice([1, 2])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import back, ingest, protocol
+from benchmarks import back, ingest, protocol, settling
 from benchmarks.__main__ import MEASUREMENTS, report, show
 from benchmarks.figure import Figure, below, percentile
 
@@ -14,6 +14,7 @@ PROMISED = {
     *("ingest_one_log", "ingest_each_signature", "ingest_limit"),
     *("start_help", "start_status", "tui_first_paint_10k", "node_rss_100k"),
     "back_after_6_months_bytes",
+    "settle_collective",
 }
 
 
@@ -45,6 +46,13 @@ def test_a_laptop_that_slept_begins_at_the_checkpoints(tmp_path: Path, monkeypat
     (figure,) = back.back(tmp_path, back.Sizes(producers=2, weeks=6, products=8))
     assert (figure.name, figure.unit) == ("back_after_6_months_bytes", "bytes")
     assert 2 * 8 * 50 < figure.value < 2 * 300 * 100
+
+
+def test_allocating_a_collective_cycle_is_measured_beside_adding_up_its_wishes(tmp_path: Path) -> None:
+    allocated, added = settling.collective(tmp_path, settling.Sizes(households=20, products=4, rounds=1))
+    assert (allocated.name, allocated.reference) == ("settle_collective", added.name)
+    assert allocated.ratio == pytest.approx(allocated.value / added.value)
+    assert allocated.detail.startswith("80 lines")
 
 
 def test_a_report_keeps_what_other_runs_have_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

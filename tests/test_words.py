@@ -94,6 +94,15 @@ def test_a_list_is_joined_and_an_error_inside_an_error_is_translated() -> None:
     assert words.say(error) == (f"{said}, {said} / a, 2", "")
 
 
+def test_a_log_is_said_by_its_name_and_a_file_of_that_name_as_it_is() -> None:
+    error = FoodhubError("x", 'In the log "{log}" of {member}.', log="trade", member="trade")
+    assert words.say(error)[0] == 'In the log "orders" of trade.'
+    assert words.say(FoodhubError("x", "See {log}.", log="/var/log/node.log"))[0] == "See /var/log/node.log."
+    words.use("fr")
+    assert words.say(error)[0] == f'In the log "{words._("orders")}" of trade.'
+    assert error.details["log"] == "trade"
+
+
 def test_saying_an_error_whose_details_were_forgotten_still_says_it() -> None:
     assert words.say(FoodhubError("x", "No {thing} here.", "Bring {count} more.")) == (
         "No {thing} here.",

@@ -21,21 +21,32 @@ ENTRY_BYTES: Final = 48
 
 
 class Said(NamedTuple):
-    """A statement of a log 1, the entry it stands in, and when it was first stated (ms)."""
+    """A statement of a log 1, the entry it stands in, and when it was first stated (ms).
+
+    Of an envelope `inner` is what is in it, and `whose` whose it is and by what leave: only what has all of that in
+    common takes the place of one another.
+    """
 
     seq: int
     stamp: int
     statement: Any
+    inner: Any = None
+    whose: tuple[object, ...] = ()
 
     @property
-    def fact(self) -> tuple[str, bytes]:
-        """Return what it is about: the kind of statement and the local id (empty where there is one per owner)."""
-        return type(self.statement).__name__, getattr(self.statement, "local", b"")
+    def says(self) -> Any:
+        """Return the statement that counts, without its envelope."""
+        return self.statement if self.inner is None else self.inner
+
+    @property
+    def fact(self) -> tuple[object, ...]:
+        """Return what it is about: kind of statement, local id (empty where there is one per owner), whose."""
+        return type(self.says).__name__, getattr(self.says, "local", b""), *self.whose
 
     @property
     def order(self) -> tuple[int, int]:
         """Return (version, first stated): the higher of two about one fact holds."""
-        return self.statement.version, self.stamp
+        return self.says.version, self.stamp
 
 
 def live(said: Iterable[Said], openings: Collection[int]) -> list[Said]:
@@ -44,12 +55,12 @@ def live(said: Iterable[Said], openings: Collection[int]) -> list[Said]:
     `said` are its statements in their order, `openings` are the times (ms) at which cycles opened whose terms may still
     be asked for.
     """
-    facts: defaultdict[tuple[str, bytes], list[Said]] = defaultdict(list)
+    facts: defaultdict[tuple[object, ...], list[Said]] = defaultdict(list)
     for each in said:
         facts[each.fact].append(each)
     # A product and its stock go side by side: the same id twice in a row is what compresses best.
-    together: defaultdict[bytes, list[Said]] = defaultdict(list)
-    for (_, local), about in facts.items():
+    together: defaultdict[object, list[Said]] = defaultdict(list)
+    for (_, local, *_), about in facts.items():
         together[local] += _of_fact(about, openings)
     return [each for about in together.values() for each in about]
 
@@ -60,7 +71,7 @@ def _of_fact(about: Sequence[Said], openings: Collection[int]) -> list[Said]:
     for each in about:
         if (*each.order, each.seq) > (*highest.order, highest.seq):
             highest = each
-    if len(about) == 1 or not isinstance(highest.statement, Product):
+    if len(about) == 1 or not isinstance(highest.says, Product):
         return [highest]
     kept = {each.order: each for each in _terms(about, openings)} | {highest.order: highest}
     return [kept[order] for order in sorted(kept)]
@@ -75,7 +86,7 @@ def _terms(about: Sequence[Said], openings: Collection[int]) -> Iterable[Said]:
     for opens in openings:
         before = [each for each in ordered if each.stamp < opens]
         yield from before[-1:]
-        offers = (each for each in ordered if each.stamp >= opens and not each.statement.withdrawn)
+        offers = (each for each in ordered if each.stamp >= opens and not each.says.withdrawn)
         yield from [each for each in [next(offers, None)] if each is not None]
 
 

@@ -13,7 +13,7 @@ from unicodedata import combining, normalize
 from foodhub.errors import N_, FoodhubError, NotThereError, UsageError
 
 T = TypeVar("T")
-Kind = Literal["product", "cycle", "member", "order"]
+Kind = Literal["product", "cycle", "member", "order", "standing", "purchase"]
 
 SHORTEST_PREFIX: Final = 4
 """Characters of an id that are enough to try it: a million ids apart from each other."""
@@ -28,6 +28,8 @@ _MISSING: Final[dict[Kind, tuple[str, str]]] = {
     "cycle": ("no_such_cycle", N_('There is no order cycle "{text}".')),
     "member": ("no_such_member", N_('There is no member "{text}".')),
     "order": ("no_such_order", N_('There is no order "{text}".')),
+    "purchase": ("no_such_purchase_order", N_('There is no purchase order "{text}".')),
+    "standing": ("no_such_standing_order", N_('There is no standing order "{text}".')),
 }
 
 

@@ -20,7 +20,7 @@ class Fault(Struct, frozen=True):
 
 SENTENCES: Final = {
     "columns": (
-        N_("The row has {found} columns and the header {expected}."),
+        N_("Columns in this row: {found}; in the header: {expected}."),
         N_("Put a cell that holds {delimiter} in double quotes."),
     ),
     "quotes": (

@@ -8,7 +8,7 @@ from operator import attrgetter, le
 from typing import Final
 from unicodedata import is_normalized
 
-from foodhub.catalog.statements import LENGTHS, Product, Stock, StockMode, product_id
+from foodhub.catalog.statements import LENGTHS, Case, Product, Stock, StockMode, product_id
 from foodhub.catalog.texts import forbidden
 from foodhub.errors import N_, RefusedError, UsageError
 from foodhub.log.encoding import LIMIT
@@ -30,6 +30,9 @@ __all__ = [
     "stock_faults",
 ]
 
+MAX_CASE_WORD: Final = 50
+MAX_CASE: Final = 2**40
+"""A case holds less than this: sums of cases stay below what can be signed."""
 DEFAULT_STEP: Final = 100
 """The step of goods by weight or volume whose producer names none, in g or ml."""
 
@@ -101,7 +104,14 @@ def stock_faults(stock: Stock) -> str | None:
         return "version_range"
     if not 0 <= stock.on_hand < LIMIT:
         return "on_hand_range"
-    return None if stock.mode == "counted" or stock.on_hand == 0 else "on_hand_on_demand"
+    return None if stock.mode != "on_demand" or stock.on_hand == 0 else "on_hand_on_demand"
+
+
+def case_faults(case: Case) -> str | None:
+    """Return a short stable code for the first rule that the statement of a case breaks, or None; never raises."""
+    if len(case.word) > MAX_CASE_WORD or forbidden(case.word):
+        return "word_length" if len(case.word) > MAX_CASE_WORD else "word_characters"
+    return None if max(case.size, case.minimum) < MAX_CASE else "size_range"
 
 
 def _normal_faults(product: Product) -> str | None:

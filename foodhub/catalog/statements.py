@@ -13,7 +13,8 @@ from foodhub.log.encoding import Count, LocalId, Moment, Seq, encode
 from foodhub.money import PricePer
 from foodhub.quantity import Unit
 
-StockMode = Literal["counted", "on_demand"]
+StockMode = Literal["counted", "on_demand", "per_cycle", "capped"]
+"""Counted on the shelf; made as ordered; so much in each cycle; made as ordered, up to so much in each cycle."""
 
 LENGTHS: Final = {
     "sku": (0, 100),
@@ -56,12 +57,27 @@ class Product(Struct, frozen=True, array_like=True, tag="product"):
 
 
 class Stock(Struct, frozen=True, array_like=True, tag="stock"):
-    """How much of the product `local` its producer counted, in pieces, g or ml; 0 where it is made on demand."""
+    """How much there is of the product `local` by its mode, in pieces, g or ml; 0 where it is made on demand."""
 
     local: LocalId
     version: Seq
     mode: StockMode
     on_hand: Count
+
+
+class Case(Struct, frozen=True, array_like=True, tag="case"):
+    """The case in which the product `local` leaves its producer: `size` g, ml or pieces in one, 0 for no case.
+
+    Less than `minimum` (in the same units) is not delivered; `word` is the producer's own ("carton", "crate");
+    `broken` says that it also delivers a case that is not full.
+    """
+
+    local: LocalId
+    version: Seq
+    size: Count
+    minimum: Count
+    word: str
+    broken: bool
 
 
 class Part(Struct, frozen=True, array_like=True, tag="part"):

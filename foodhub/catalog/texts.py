@@ -21,3 +21,10 @@ def forbidden(text: str, *, lines: bool = False) -> str:
         return ""
     match = _FORBIDDEN.search(text.replace("\n", "") if lines else text)
     return match[0] if match else ""
+
+
+def text_fault(field: str, text: str, least: int, most: int) -> str | None:
+    """Return `FIELD_length` or `FIELD_characters` for a text of one line that breaks the rule, else None."""
+    if not least <= len(text) <= most:
+        return f"{field}_length"
+    return f"{field}_characters" if forbidden(text) else None

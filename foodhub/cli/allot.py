@@ -1,4 +1,4 @@
-"""`foodhub allot`: a producer sets stock aside for the hub of a cycle, which from then on may promise it."""
+"""`foodhub allot`: a producer sets stock aside for a hub of a cycle, which from then on may promise it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,14 +10,14 @@ from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import show, table
 from foodhub.errors import N_, UsageError
 from foodhub.node import state
-from foodhub.node.allotments import AllotmentRow, everything_free, list_allotments
+from foodhub.node.allotments import AllotmentRow, everything_free, find_cycle_with, list_allotments
 from foodhub.node.allotments import allot as set_aside
-from foodhub.node.cycles import find_cycle
+from foodhub.node.cycles import CycleRow
+from foodhub.node.hat import Hat, shown_name
 from foodhub.node.home import now
-from foodhub.saying import counted
+from foodhub.node.reading import Connection
+from foodhub.saying import quantity
 from foodhub.words import _, ngettext
-
-_PER = {"piece": "piece", "g": "kg", "ml": "l"}
 
 
 def split_pairs(pairs: Sequence[str]) -> list[tuple[str, str]]:
@@ -28,27 +28,55 @@ def split_pairs(pairs: Sequence[str]) -> list[tuple[str, str]]:
     """
     found = []
     for pair in pairs:
-        product, _mark, quantity = pair.rpartition("=")
-        if not product.strip() or not quantity.strip():
+        product, _mark, amount = pair.rpartition("=")
+        if not product.strip() or not amount.strip():
             raise UsageError(
                 "bad_pair",
                 N_('"{text}" does not say a product and a quantity.'),
                 N_("Write PRODUCT=QUANTITY, such as Carrots=1.5kg."),
                 text=pair[:60],
             )
-        found.append((product, quantity))
+        found.append((product, amount))
     return found
+
+
+def read_own(db: Connection, hat: Hat, pairs: Sequence[tuple[str, str]]) -> dict[bytes, int]:
+    """Read quantities of our own products (pieces, g or ml), by local id.
+
+    Raises:
+        UsageError: a quantity is none, or `product_twice`. And see `own_product`.
+    """
+    from foodhub.node.stock import own_product, read_amount
+
+    wanted: dict[bytes, int] = {}
+    for product, amount in pairs:
+        row = own_product(db, hat, product)
+        if id_bytes(row.id) in wanted:
+            raise UsageError(
+                "product_twice", N_("{name} is named twice."), N_("Name each product once."), name=row.name
+            )
+        wanted[id_bytes(row.id)] = read_amount(row.name, row.price_per, amount)
+    return wanted
+
+
+def find_place(db: Connection, cycle: str, hub: str | None) -> tuple[CycleRow, bytes | None]:
+    """Return the cycle that was named, and the hub if one was."""
+    owner = id_bytes(state.find_member(db, hub).id) if hub else None
+    return find_cycle_with(db, cycle, now(), owner), owner
 
 
 @command(
     "allot",
     signs=True,
     examples=['foodhub allot "Week 48" --all', 'foodhub allot "Week 48" --to "Hub du Val" Carrots=40kg VO-LAI-1=30'],
-    more=N_("Quantities are totals, not additions; they can be raised, not lowered. --all sets all free stock aside."),
+    more=N_(
+        "Quantities are totals, not additions; they can be raised, and lowered only by asking. --all sets all free"
+        " stock aside."
+    ),
 )
 @argument("cycle")
 @argument("pairs", metavar="[PRODUCT=QUANTITY]...", nargs=-1)
-@option("--to", "hub", metavar="HUB", help=N_("The hub, where cycles of several hubs have the same name."))
+@option("--to", "hub", metavar="HUB", help=N_("The hub, where several sell in the cycle (else the one that made it)."))
 @option("--all", "everything", is_flag=True, help=N_("All your counted stock that is free."))
 @pass_call
 def allot(call: Call, cycle: str, pairs: tuple[str, ...], hub: str | None, everything: bool) -> None:
@@ -67,26 +95,17 @@ def allot(call: Call, cycle: str, pairs: tuple[str, ...], hub: str | None, every
     show(call, {"changed": changed, "allotments": rows}, lambda: draw_allotments(rows))
 
 
-async def _allot(
-    call: Call, name: str, hub: str | None, pairs: list[tuple[str, str]]
-) -> tuple[int, list[AllotmentRow]]:
+async def _allot(call: Call, name: str, to: str | None, pairs: list[tuple[str, str]]) -> tuple[int, list[AllotmentRow]]:
     from foodhub.cli.running import pen
     from foodhub.node.application import Transaction
-    from foodhub.node.hat import Hat
-    from foodhub.node.products import find_product, read_count
 
     async with pen(call) as held:
         read = held.node.read
-        owner = id_bytes((await read(state.find_member, hub)).id) if hub else None
-        cycle = await read(find_cycle, name, now(), owner)
-        wanted: dict[bytes, int] = {}
-        for product, quantity in pairs:
-            row = await read(find_product, product, producer=held.hat.member)
-            wanted[id_bytes(row.id)] = read_count(row.name, row.price_per, quantity)  # type: ignore[arg-type]
-        wanted = wanted or await read(everything_free, held.hat, cycle)
+        cycle, hub = await read(find_place, name, to)
+        wanted = await read(read_own, held.hat, pairs) or await read(everything_free, held.hat, cycle, hub)
 
         def give(tx: Transaction, hat: Hat) -> tuple[int, list[AllotmentRow]]:
-            changed = set_aside(tx, hat, cycle, wanted)
+            changed = set_aside(tx, hat, cycle, wanted, hub)
             return changed, list_allotments(tx.db, cycle)
 
         if wanted:
@@ -96,16 +115,19 @@ async def _allot(
                 'Set {count} products aside for {hub} in "{cycle}", who may then promise them.',
                 len(wanted),
             )
-            confirm(call, held.hat.name, text.format(count=len(wanted), hub=cycle.hub, cycle=cycle.name))
+            whom = await read(shown_name, hub or cycle.key[0])
+            confirm(call, held.hat.name, text.format(count=len(wanted), hub=whom, cycle=cycle.name))
         return await held.sign(give)
 
 
 def draw_allotments(rows: Sequence[AllotmentRow]) -> None:
     """Print what is set aside, promised and ordered; nothing for none."""
-    titles = (_("product"), _("producer"), _("set aside"), _("promised"), _("ordered"), _("id"))
+    several = len({row.hub_id for row in rows}) > 1
+    titles = [_("product"), _("producer"), _("set aside"), _("promised"), _("ordered"), _("id")]
     lines: list[tuple[Any, ...]] = []
     for row in rows:
-        amounts = [counted(amount, _PER[row.unit]) for amount in (row.set_aside, row.promised, row.ordered)]
-        lines.append((row.product, row.producer, *amounts, row.product_id[:8]))
+        amounts = [quantity(amount, row.unit) for amount in (row.set_aside, row.promised, row.ordered)]
+        hub = [row.hub] if several else []
+        lines.append((row.product, row.producer, *amounts, row.product_id[:8], *hub))
     if rows:
-        table(titles, lines, right=(2, 3, 4))
+        table([*titles, _("hub")] if several else titles, lines, right=(2, 3, 4))

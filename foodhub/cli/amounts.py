@@ -34,4 +34,9 @@ def moment(time: datetime) -> str:
 
 def full_moment(time: datetime, zone: str) -> str:
     """Write a time so that nothing about it is left open: "Thursday 2026-11-26 20:00 (Europe/Paris)"."""
-    return f"{_(_DAYS[time.weekday()])} {moment(time)} ({zone})"
+    return f"{day_name(time)} {moment(time)} ({zone})"
+
+
+def day_name(time: datetime) -> str:
+    """Return the day of the week in the user's language."""
+    return _(_DAYS[time.weekday()])

@@ -16,13 +16,18 @@ from foodhub.words import _
 
 @dataclass
 class Call:
-    """One call of the program; `chosen_home` is None where the default holds."""
+    """One call of the program; `chosen_home` is None where the default holds.
+
+    `for_name` is the member for whom a command writes, who told it by the means `told`.
+    """
 
     chosen_home: Path | None = None
     as_name: str | None = None
     json: bool = False
     yes: bool = False
     dry_run: bool = False
+    for_name: str | None = None
+    told: str = ""
     _waiting: list[str] = field(default_factory=list)
 
     @property

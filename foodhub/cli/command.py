@@ -31,7 +31,7 @@ class Option(click.Option):
         return record[0], f"{text} {_('(required)')}" if self.required else text
 
 
-def _keep(field: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+def kept(field: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     """Return a callback that notes an option in the call; one that was not given changes nothing."""
 
     def keep(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
@@ -42,7 +42,7 @@ def _keep(field: str) -> Callable[[click.Context, click.Parameter, Any], None]:
 
 
 def _kept(*names: str, field: str, help: str, **more: Any) -> Option:  # noqa: A002 - click's own name
-    return Option(names, expose_value=False, callback=_keep(field), help=help, **more)
+    return Option(names, expose_value=False, callback=kept(field), help=help, **more)
 
 
 def everywhere() -> list[click.Parameter]:
@@ -135,6 +135,12 @@ class Command(_Speaking):
 
     up_to_date = True
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands of the same name first, if it has any: `allot` alone, and `allot request`."""
+        if self.entry.commands:
+            _write_commands(self.entry, formatter)
+        super().format_options(ctx, formatter)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, on a home that is up to date."""
         call = ctx.find_object(Call)
@@ -143,8 +149,18 @@ class Command(_Speaking):
         return super().invoke(ctx)
 
 
+def _write_commands(found: Entry, formatter: click.HelpFormatter) -> None:
+    with formatter.section(_("Commands")):
+        formatter.write_dl([(name, _(each.summary)) for name, each in found.commands.items() if _exists(each)])
+
+
 class Group(_Speaking, click.Group):
-    """A group of commands, whose modules are loaded when one of them is called."""
+    """A group of commands, whose modules are loaded when one of them is called.
+
+    `own` is what runs where no command of the group is named.
+    """
+
+    own: click.Command | None = None
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
         """Return the names of the commands in the order of the table."""
@@ -158,11 +174,9 @@ class Group(_Speaking, click.Group):
         words = [*ctx.command_path.split()[1:], cmd_name]
         return load(" ".join(words), found)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Write the list of commands, without loading them."""
-        rows = [(name, _(self.entry.commands[name].summary)) for name in self.list_commands(ctx)]
-        with formatter.section(_("Commands")):
-            formatter.write_dl(rows)
+        _write_commands(self.entry, formatter)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write commands first: they are what one looks for here."""
@@ -175,7 +189,10 @@ class Group(_Speaking, click.Group):
         """Find the command that the first word names; an unknown one is an error of ours, with what is near."""
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             raise UnknownCommand(args[0], self.list_commands(ctx), ctx)
-        return super().resolve_command(ctx, args)
+        name, found, rest = super().resolve_command(ctx, args)
+        if isinstance(found, Group) and found.own is not None and not (rest and rest[0] in found.entry.commands):
+            return name, found.own, rest
+        return name, found, rest
 
 
 class UnknownCommand(click.UsageError):
@@ -195,15 +212,20 @@ def _exists(found: Entry) -> bool:
 
 def load(path: str, found: Entry) -> click.Command:
     """Return the command or group at a path of the table, such as "product list"."""
-    if not found.commands:
-        name = path.replace(" ", "_").replace("-", "_")
-        command: click.Command = getattr(import_module(f"foodhub.cli.{found.module}"), name)
-        if not any("--lang" in parameter.opts for parameter in command.params):
-            command.params += everywhere()
+    command = _load_own(path, found) if found.module else None
+    if command is not None and not found.commands:
         return command
     group = Group(name=path.rpartition(" ")[2], params=everywhere())
-    group.entry = found
+    group.entry, group.own = found, command
     return group
+
+
+def _load_own(path: str, found: Entry) -> click.Command:
+    name = path.replace(" ", "_").replace("-", "_")
+    command: click.Command = getattr(import_module(f"foodhub.cli.{found.module}"), name)
+    if not any("--lang" in parameter.opts for parameter in command.params):
+        command.params += everywhere()
+    return command
 
 
 def command(

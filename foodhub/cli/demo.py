@@ -22,9 +22,26 @@ import click
 from foodhub.catalog.ofn import read
 from foodhub.errors import N_, FoodhubError
 from foodhub.money import format_money
-from foodhub.node import allotments, comparison, cycles, live, orders, products, setup, state
+from foodhub.node import (
+    allotments,
+    amending,
+    catalog_import,
+    closing,
+    comparison,
+    cycles,
+    live,
+    orders,
+    placing,
+    products,
+    purchase_answers,
+    purchases,
+    purchasing,
+    setup,
+    state,
+    wanted,
+)
 from foodhub.node.application import Node, now, open_node
-from foodhub.node.hat import Hat
+from foodhub.node.hat import Hat, hats
 from foodhub.node.network import network
 from foodhub.node.recovery import confirm_words
 from foodhub.words import _, ngettext
@@ -105,6 +122,10 @@ async def tell(demo: Demo) -> Hat:
     )
     await demo.step(_("The group cancels; the stock is free again."), cancel(demo, group))
     await demo.step(_("The producers read totals, and no order."), privacy(demo))
+    await demo.step(_("The hub closes the cycle; what counts is confirmed."), close(demo, hub, group))
+    await demo.step(
+        _("The producers get their purchase orders; one has less, and it is shared."), buy(demo, hub, group)
+    )
     await demo.step(_("The three nodes hold the same entries and show the same shared rows."), compare(demo, count))
     return hub
 
@@ -164,9 +185,11 @@ async def import_catalogs(demo: Demo, farms: list[Hat]) -> tuple[int, str]:
     count = 0
     for hat in farms:
         data = files("foodhub").joinpath("demo_catalog", PRODUCERS[hat.name]).read_bytes()
-        plan = await demo.farm.read(products.plan_import, hat, read(data).rows, zero_missing=False)
-        for start in range(0, len(plan.rows), products.IMPORT_SLICE):
-            await demo.farm.write(products.import_slice, hat, plan.rows[start : start + products.IMPORT_SLICE])
+        plan = await demo.farm.read(catalog_import.plan_import, hat, read(data).rows, zero_missing=False)
+        for start in range(0, len(plan.rows), catalog_import.IMPORT_SLICE):
+            await demo.farm.write(
+                catalog_import.import_slice, hat, plan.rows[start : start + catalog_import.IMPORT_SLICE]
+            )
         count += plan.new
     for node in (demo.hub, demo.group):
         await demo.until(node, _products, count)
@@ -203,11 +226,11 @@ async def allot(demo: Demo, farms: list[Hat]) -> tuple[None, str]:
     ).format(count=count)
 
 
-async def _place(demo: Demo, group: Hat, wanted: list[tuple[str, str]]) -> orders.OrderRow:
+async def _place(demo: Demo, group: Hat, chosen: list[tuple[str, str]]) -> orders.OrderRow:
     """Sign a placement and wait for its receipt."""
     cycle = await demo.group.read(cycles.find_cycle, CYCLE, now())
-    lines = await demo.group.read(orders.read_lines, cycle, wanted)
-    await demo.group.write(orders.place_order, group, cycle, lines, None)
+    lines = await demo.group.read(wanted.read_lines, cycle, chosen)
+    await demo.group.write(placing.place_order, group, cycle, lines, None)
     await demo.until(demo.group, lambda db: orders.list_orders(db, group, now())[0].state == "received")
     return (await demo.group.read(orders.list_orders, group, now()))[0]
 
@@ -218,8 +241,8 @@ async def _counted(demo: Demo) -> list[products.ProductRow]:
 
 async def order(demo: Demo, group: Hat) -> tuple[None, str]:
     """Order a few things that are counted."""
-    wanted = [(row.id, "2") for row in (await _counted(demo))[::9][:5]]
-    placed = await _place(demo, group, wanted)
+    chosen = [(row.id, "2") for row in (await _counted(demo))[::9][:5]]
+    placed = await _place(demo, group, chosen)
     if any(line.confirmed != line.ordered for line in placed.lines):
         raise DemoError("demo_failed", N_("The hub did not promise what was free."))
     text = _("order {number}: {lines} lines, all promised, {total} {currency}")
@@ -242,7 +265,7 @@ async def overorder(demo: Demo, group: Hat) -> tuple[None, str]:
 async def cancel(demo: Demo, group: Hat) -> tuple[None, str]:
     """Cancel the order, and see that the hub promises nothing any more."""
     placed = (await demo.group.read(orders.list_orders, group, now()))[0]
-    await demo.group.write(orders.cancel_order, group, placed)
+    await demo.group.write(amending.cancel_order, group, placed)
     cycle = await demo.hub.read(cycles.find_cycle, CYCLE, now())
     await demo.until(demo.hub, lambda db: not any(row.promised for row in allotments.list_allotments(db, cycle)))
     again = await _place(demo, group, [(row.id, "1") for row in (await _counted(demo))[:3]])
@@ -261,6 +284,46 @@ async def privacy(demo: Demo) -> tuple[None, str]:
         raise DemoError("demo_failed", N_("A producer could read an order."))
     rows = [row for row in await demo.farm.read(allotments.list_allotments, cycle) if row.promised]
     return None, ", ".join(f"{row.product}: {row.promised}" for row in rows)
+
+
+async def close(demo: Demo, hub: Hat, group: Hat) -> tuple[None, str]:
+    """Close the cycle, and wait for the confirmation of the group's order."""
+    cycle = await demo.hub.read(cycles.find_cycle, CYCLE, now())
+    await demo.hub.write(closing.close_cycle, hub, cycle)
+    await demo.hub.do_duties()
+    await demo.until(demo.group, lambda db: orders.list_orders(db, group, now())[0].state == "confirmed")
+    placed = (await demo.group.read(orders.list_orders, group, now()))[0]
+    text = _("order {number} is confirmed: {total} {currency}")
+    total = format_money(placed.total, placed.currency)
+    return None, text.format(number=placed.number, total=total, currency=placed.currency)
+
+
+async def buy(demo: Demo, hub: Hat, group: Hat) -> tuple[None, str]:
+    """Send the purchase orders; the first producer has nothing of one product, the others accept all."""
+    cycle = await demo.hub.read(cycles.find_cycle, CYCLE, now())
+    sent = await demo.hub.write(purchasing.send_purchases, hub, cycle)
+    rows: list[tuple[Hat, purchases.PurchaseRow]] = []
+    for hat in await demo.farm.read(hats):
+        await demo.until(demo.farm, lambda db: len(_purchases(db)) == sent)
+        rows += [(hat, row) for row in await demo.farm.read(purchases.list_purchases, hat, now())]
+    for number, (hat, row) in enumerate(rows):
+        short = {row.statement.lines[0].product: 0} if number == 0 else {}
+        await demo.farm.write(purchase_answers.answer_purchase, hat, row, short, _("slugs") if short else "")
+    lacking = rows[0][1].lines[0]
+    await demo.until(demo.group, lambda db: _share(orders.list_orders(db, group, now())[0], lacking.product_id) == 0)
+    return None, ngettext(
+        "{count} purchase order; nothing of {product} came, and the group is told",
+        "{count} purchase orders; nothing of {product} came, and the group is told",
+        sent,
+    ).format(count=sent, product=lacking.product)
+
+
+def _purchases(db: Any) -> list[Any]:
+    return db.execute("SELECT 1 FROM purchase").fetchall()  # type: ignore[no-any-return]
+
+
+def _share(row: orders.OrderRow, product: str) -> int | None:
+    return next((line.share for line in row.lines if line.product_id == product), None)
 
 
 async def compare(demo: Demo, count: int) -> tuple[None, str]:

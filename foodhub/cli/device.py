@@ -19,7 +19,7 @@ from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import say, show, table
 from foodhub.cli.running import Pen, pen, run
 from foodhub.errors import N_, RefusedError
-from foodhub.node import devices, live, setup, state
+from foodhub.node import devices, live, rights, setup, state
 from foodhub.node.devices import DeviceRow
 from foodhub.node.hat import choose_hat
 from foodhub.node.network import network
@@ -29,6 +29,7 @@ from foodhub.words import _, ngettext
 
 _STATES = {
     "active": N_("in use"),
+    "forked": N_("forked"),
     "retired": N_("retired"),
     "waiting": N_("waiting to be certified"),
     "refused": N_("not certified"),
@@ -38,7 +39,7 @@ _REASONS = {
     "invite_expired": N_("the code had expired"),
     "bad_key": N_("its key is not usable"),
 }
-_RIGHTS = {"stock": N_("stock"), "desk": N_("desk")}
+_RIGHTS = {"stock": N_("stock"), "desk": N_("answering orders")}
 KNOWN_SECONDS = 3.0
 """How long a command waits until another node has what it signed."""
 FETCH_SECONDS = 20.0
@@ -280,3 +281,68 @@ async def _hand_over(call: Call, right: str, text: str) -> dict[str, Any]:
         await held.sign(devices.hand_over, right, row)
         known = False if call.dry_run else await reached(held)
     return {"right": right, "device_id": row.id, "known_elsewhere": known}
+
+
+@command(
+    "device go-on",
+    signs=True,
+    examples=["foodhub device go-on k3xq7"],
+    more=N_(
+        "Whoever takes over from a retired device waits until all that it signed has arrived: it may have promised or"
+        " set aside goods there. Run this only when nobody has the rest any more: other nodes were connected for some"
+        " days, and it did not come."
+    ),
+)
+@argument("device")
+@pass_call
+def device_go_on(call: Call, device: str) -> None:
+    """Go on without what is missing of a retired device."""
+    done = run(_go_on(call, device))
+
+    def draw() -> None:
+        if not call.dry_run:
+            say(_("This device goes on without the rest of {device}.").format(device=done["device_id"][:8]))
+
+    show(call, done, draw)
+
+
+async def _go_on(call: Call, text: str) -> dict[str, Any]:
+    async with pen(call) as held:
+        row = await held.node.read(devices.find_device, held.hat, text)
+        lacking = await held.node.read(rights.to_go_on_without, held.hat, row)
+        call.note(_what_is_missing(lacking))
+        call.note(
+            _(
+                "It may tell of goods that were promised or set aside. Without it two things are not sure any more:"
+                " that no more is promised than was set aside, and that no more is set aside than was counted."
+                " Compare with your customers and producers what was agreed."
+            )
+        )
+        confirm(call, held.hat.name, _("Go on for ever without what is missing of {device}.").format(device=row.id[:8]))
+        await held.sign(rights.go_on, row)
+    missing = {"entries_missing": lacking.entries, "payloads_missing": lacking.payloads}
+    return {"device_id": row.id, **missing, "unreadable": lacking.unreadable}
+
+
+def _what_is_missing(lacking: rights.Missing) -> str:
+    """Say how much of a retired device's logs is not here."""
+    said_of: list[str] = []
+    if lacking.entries:
+        said_of.append(
+            ngettext(
+                "Of the device {device} {n} entry has not arrived here.",
+                "Of the device {device} {n} entries have not arrived here.",
+                lacking.entries,
+            ).format(n=lacking.entries, device=base32_id(lacking.device)[:8])
+        )
+    if lacking.payloads:
+        said_of.append(
+            ngettext(
+                "Of the device {device} the content of {n} entry is missing.",
+                "Of the device {device} the content of {n} entries is missing.",
+                lacking.payloads,
+            ).format(n=lacking.payloads, device=base32_id(lacking.device)[:8])
+        )
+    if lacking.unreadable:
+        said_of.append(_("A key of this member is missing here, so that not all that has arrived can be read."))
+    return " ".join(said_of)

@@ -42,6 +42,8 @@ def disputed(call: Call, reissue: str | None) -> None:
     plan, signed = run(_reissue(call))
     if not plan:
         call.note(_("Nothing of yours is set aside."))
+    if any(row.state == "other_device" for row in plan):
+        call.note(_("What another device keeps is said again there. If its log forked: foodhub device retire"))
     signed = 0 if call.dry_run else signed
     show(call, {"signed": signed, "facts": plan}, lambda: _draw_plan(call, plan, signed))
 

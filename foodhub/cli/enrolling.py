@@ -128,7 +128,7 @@ class _Enrolment:
         if not await self._door.until(self._certified):
             raise NoPeerError(
                 "not_certified",
-                N_("This device has enrolled, but was not certified within {seconds} seconds."),
+                N_("This device has enrolled, but was not certified within {seconds} s."),
                 N_("Let the laptop that showed the code run (foodhub node run there), then run this again."),
                 seconds=f"{self._wait:g}",
             )
@@ -148,7 +148,7 @@ class _Enrolment:
             else N_("This code holds no address. Make one while that laptop runs: foodhub device add --wait")
         )
         return NoPeerError(
-            "no_peer", N_("No node of the circuit answered within {seconds} seconds."), hint, seconds=f"{self._wait:g}"
+            "no_peer", N_("No node of the circuit answered within {seconds} s."), hint, seconds=f"{self._wait:g}"
         )
 
 

@@ -8,7 +8,7 @@ from foodhub.cli.amounts import moment
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
-from foodhub.cli.output import cell, facts, show, table
+from foodhub.cli.output import facts, show, table
 from foodhub.errors import N_, UsageError
 from foodhub.node import state
 from foodhub.node.erase_requests import RequestRow, list_requests
@@ -16,6 +16,7 @@ from foodhub.node.erasing import ErasedRow, choose_entries, choose_order, choose
 from foodhub.node.erasing import erase as sign_erase
 from foodhub.node.hat import Hat, choose_hat
 from foodhub.node.reading import open_reading
+from foodhub.saying import LOGS, STATEMENTS, said
 from foodhub.words import _, ngettext
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ LISTED = 10
 """Entries that the question names one by one."""
 STATES = {
     "asked": N_("asked"),
-    "later": N_("in part, the rest later"),
+    "later": N_("not all yet"),
     "done": N_("done"),
     "withdrawn": N_("withdrawn"),
 }
@@ -60,7 +61,9 @@ def read_range(text: str) -> tuple[int, int]:
     examples=["foodhub erase entries --log trade --seq 3-17", "foodhub erase entries --log catalog --seq 5 --dry-run"],
     more=_FOR_EVER,
 )
-@option("--log", "log", required=True, metavar="LOG", help=N_("The log: catalog or trade."))
+@option(
+    "--log", "log", required=True, metavar="LOG", help=N_("The log: catalog, or trade for what was said of orders.")
+)
 @option(
     "--seq", "seqs", required=True, multiple=True, metavar="N[-M]", help=N_("Which entries; repeat it for several.")
 )
@@ -125,9 +128,7 @@ async def _signed(
 
 def _question(planned: Sequence[ErasedRow]) -> str:
     """Return what is about to be gone, and that it can't be undone."""
-    lines = [
-        f"  {cell(row.log)} {row.seq}  {moment(row.signed.astimezone())}  {', '.join(row.says)}" for row in planned
-    ]
+    lines = [f"  {said(LOGS, row.log)} {row.seq}  {moment(row.signed.astimezone())}  {_says(row)}" for row in planned]
     more = len(lines) - LISTED
     if more > 0:
         lines[LISTED:] = [_("  … and {n} more").format(n=more)]
@@ -138,9 +139,13 @@ def _question(planned: Sequence[ErasedRow]) -> str:
 
 def _draw(erased: Sequence[ErasedRow]) -> None:
     titles = (_("log"), _("entry"), _("signed"), _("said"), _("bytes"))
-    lines = [(row.log, row.seq, moment(row.signed.astimezone()), ", ".join(row.says), row.bytes) for row in erased]
+    lines = [(said(LOGS, row.log), row.seq, moment(row.signed.astimezone()), _says(row), row.bytes) for row in erased]
     if lines:
         table(titles, lines, right=(1, 4))
+
+
+def _says(row: ErasedRow) -> str:
+    return ", ".join(said(STATEMENTS, kind) for kind in row.says)
 
 
 @command(
@@ -173,6 +178,10 @@ async def _request(call: Call, hub: str, withdraw: bool) -> RequestRow:
             return request_erase(tx, hat, about, withdraw=withdraw)
 
         row = await held.node.rehearse(ask, held.hat)
+        known = await held.node.read(list_requests, held.hat)
+        if row in known:
+            call.note(_("It was so already; nothing was signed."))
+            return row
         text = (
             _("Take back the request to {hub} to erase its answers to your orders.")
             if withdraw
@@ -183,13 +192,13 @@ async def _request(call: Call, hub: str, withdraw: bool) -> RequestRow:
 
 
 def _draw_request(row: RequestRow) -> None:
-    facts(
-        [
-            (_("asked on"), f"{row.about}, {moment(row.asked_at.astimezone())}"),
-            (_("state"), _(STATES[row.state])),
-            (_("the rest on"), moment(row.earliest.astimezone()) if row.earliest else ""),
-        ]
-    )
+    lines = [
+        (_("asked on"), f"{row.about}, {moment(row.asked_at.astimezone())}"),
+        (_("state"), _(STATES[row.state])),
+    ]
+    if row.earliest:
+        lines.append((_("all of it on"), moment(row.earliest.astimezone())))
+    facts(lines)
 
 
 @command("erase list", examples=["foodhub erase list", "foodhub erase list --json"])
@@ -202,7 +211,7 @@ def erase_list(call: Call) -> None:
         call.note(_("Nobody asked to erase anything."))
 
     def draw() -> None:
-        titles = (_("who asks"), _("whom"), _("asked on"), _("state"), _("the rest on"))
+        titles = (_("who asks"), _("whom"), _("asked on"), _("state"), _("all of it on"))
         lines: list[tuple[Any, ...]] = [
             (
                 row.requester,

@@ -20,8 +20,8 @@ from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import cell, say, show
 from foodhub.cli.running import Pen, pen, run
 from foodhub.errors import N_, FoodhubError, NotThereError, RefusedError, UsageError
+from foodhub.node.catalog_import import IMPORT_SLICE, ImportPlan, import_slice, plan_import, zero_stock
 from foodhub.node.hat import currency
-from foodhub.node.products import IMPORT_SLICE, ImportPlan, import_slice, plan_import, zero_stock
 from foodhub.words import _, ngettext
 from foodhub.words import say as say_error
 
@@ -159,7 +159,8 @@ class _Import:
         """Sign the rows in slices, so that nobody else who writes has to wait; what was signed stays if it stops."""
         for first in range(0, len(plan.rows), IMPORT_SLICE):
             await held.sign(import_slice, plan.rows[first : first + IMPORT_SLICE])
-            self._call.progress(_("{done} of {count} rows").format(done=first, count=len(plan.rows)))
+            text = ngettext("{done} of {count} row", "{done} of {count} rows", len(plan.rows))
+            self._call.progress(text.format(done=first, count=len(plan.rows)))
         for first in range(0, len(plan.zeroed), IMPORT_SLICE):
             await held.sign(zero_stock, plan.zeroed[first : first + IMPORT_SLICE])
         self._call.progress("")

@@ -163,5 +163,5 @@ class _Joining:
             else N_("This invite holds no address. Ask for one that was made while the inviting node was running.")
         )
         return NoPeerError(
-            "no_peer", N_("No node of the circuit answered within {seconds} seconds."), hint, seconds=f"{self._wait:g}"
+            "no_peer", N_("No node of the circuit answered within {seconds} s."), hint, seconds=f"{self._wait:g}"
         )

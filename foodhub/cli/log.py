@@ -10,7 +10,7 @@ from foodhub.errors import N_, FoodhubError
 from foodhub.node import state
 from foodhub.node.reading import open_reading, read
 from foodhub.saying import limited
-from foodhub.words import _
+from foodhub.words import _, ngettext
 
 
 @command("log show", examples=["foodhub log show", "foodhub log show --json"])
@@ -60,9 +60,10 @@ def log_verify(call: Call) -> None:
     found = Verified(0, 0, 0, [])
     with open_reading(call.home) as db:
         for found in verify_logs(db):
-            call.progress(_("{n} entries checked").format(n=found.entries))
+            text = ngettext("{n} entry checked", "{n} entries checked", found.entries)
+            call.progress(text.format(n=found.entries))
     call.progress("")
-    done = _("All is well: {entries} entries, {logs} logs, {signatures} signatures.")
+    done = _("All is well. Entries: {entries}, logs: {logs}, signatures: {signatures}.")
     counts = {"entries": found.entries, "logs": found.logs, "signatures": found.signatures}
     if not found.faults:
         show(call, found, lambda: say(done.format(**counts)))
@@ -104,5 +105,6 @@ def rebuild(call: Call) -> None:
     begun = time.monotonic()
     entries = run(again())
     seconds = time.monotonic() - begun
-    text = _("{entries} entries folded again in {seconds} s.").format(entries=entries, seconds=f"{seconds:.2f}")
+    text = ngettext("{n} entry folded again in {seconds} s.", "{n} entries folded again in {seconds} s.", entries)
+    text = text.format(n=entries, seconds=f"{seconds:.2f}")
     show(call, {"entries": entries, "seconds": round(seconds, 3)}, lambda: say(text))

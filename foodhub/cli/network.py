@@ -4,6 +4,7 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,7 +14,7 @@ from foodhub.cli.output import facts, plain, show, table
 from foodhub.errors import N_, FoodhubError
 from foodhub.node import live, state
 from foodhub.node.alerts import Alert, turned_away
-from foodhub.node.hat import hats
+from foodhub.node.hat import choose_hat, hats
 from foodhub.node.reading import read
 from foodhub.saying import PEER_STATES, PROCESS_STATES, roles, said
 from foodhub.words import _, ngettext, say
@@ -62,7 +63,12 @@ def status(call: Call) -> None:
     peers = live.peers(call.home) if process else []
     connected = sum(peer.state == "connected" for peer in peers)
     network = process.state if process else "stopped"
-    row = read(call.home, state.status, str(call.home), connected, network)
+
+    def work(db: Any) -> state.StatusRow:
+        _check_name(db, call)
+        return state.status(db, str(call.home), connected, network)
+
+    row = read(call.home, work)
     if row.read_only:
         call.note("\n".join(filter(None, say(state.read_only_error(row.read_only)))))
     away = turned_away(row.warnings, [peer.reason for peer in peers if peer.state == "refused"])
@@ -71,6 +77,12 @@ def status(call: Call) -> None:
         call.note("\n".join(filter(None, (text, hint))))
     listed = [dict(zip(("code", "text", "hint"), warning, strict=True)) for warning in warnings]
     show(call, plain(row) | {"warnings": listed}, lambda: _draw_status(row, process))
+
+
+def _check_name(db: Any, call: Call) -> None:
+    """Refuse a name that is of no member here, though these commands speak of the whole home."""
+    if call.as_name is not None:
+        choose_hat(db, call.as_name)
 
 
 def said_warning(warning: Alert) -> tuple[str, str, str]:
@@ -90,7 +102,12 @@ def _draw_status(row: state.StatusRow, process: live.Process | None) -> None:
         (_("home"), row.home),
         (_("network"), running),
         (_("peers"), row.peers),
-        (_("entries"), _("{entries} in {logs} logs").format(entries=row.entries, logs=row.logs)),
+        (
+            _("entries"),
+            ngettext("{entries} in {logs} log", "{entries} in {logs} logs", row.logs).format(
+                entries=row.entries, logs=row.logs
+            ),
+        ),
         (
             _("pending"),
             ngettext("{n} entry that no peer has yet", "{n} entries that no peer has yet", row.pending).format(
@@ -107,7 +124,7 @@ def _draw_status(row: state.StatusRow, process: live.Process | None) -> None:
 @pass_call
 def peers(call: Call) -> None:
     """List the peers."""
-    read(call.home, hats)
+    read(call.home, _check_name, call)
     rows = live.peers(call.home)
     if not rows:
         call.note(

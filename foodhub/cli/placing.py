@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from foodhub.catalog.naming import base32_id, id_bytes
-from foodhub.catalog.statements import Product
+from foodhub.catalog.naming import id_bytes
 from foodhub.cli.allot import split_pairs
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
@@ -17,20 +16,26 @@ from foodhub.cli.order import draw_order
 from foodhub.cli.output import show
 from foodhub.cli.product import label
 from foodhub.cli.running import Pen, pen, run
+from foodhub.cli.speaking import for_member, told
 from foodhub.errors import N_, NotReceivedError, NotThereError
 from foodhub.money import line_amount
 from foodhub.node import live, state
 from foodhub.node.application import Transaction
+from foodhub.node.buyers import Buyer
 from foodhub.node.cycles import CycleRow, find_cycle
-from foodhub.node.hat import Hat
+from foodhub.node.exchanges import Exchange, exchange_of
+from foodhub.node.hat import Hat, shown_name
 from foodhub.node.home import now
 from foodhub.node.network import network
-from foodhub.node.orders import OrderRow, list_orders, place_order, read_lines
-from foodhub.node.products import ProductRow
-from foodhub.saying import counted, money, price
+from foodhub.node.orders import OrderRow, list_orders
+from foodhub.node.placing import order_of, place_order, seller_of
+from foodhub.node.remarks import set_remark
+from foodhub.node.represented import behalf
+from foodhub.node.wanted import Wanted, read_lines
+from foodhub.saying import money, price, wished
 from foodhub.words import _
 
-Lines = Sequence[tuple[ProductRow, Product, int]]
+Lines = Sequence[Wanted]
 
 
 class _Wanted(NamedTuple):
@@ -47,15 +52,17 @@ class _Wanted(NamedTuple):
     examples=[
         'foodhub order place "Week 48" Carrots=1.5kg VO-LAI-1=2',
         'foodhub order place "Week 48" "Lait ribot=3" --wait 30 --ref basket-17',
+        'foodhub order place "Week 48" "Apple juice=2+1" --comment "No plastic, please"',
     ],
     more=N_(
         "A product is named by name, sku or the beginning of its id. Pieces are bare numbers, weights and volumes carry"
-        " their unit. A second placement in the same cycle adds to the first."
+        " their unit. QUANTITY+TOLERANCE takes up to so much more if it completes a case. A second placement in the"
+        " same cycle adds to the first. A household of a group orders from its group."
     ),
 )
 @argument("cycle")
 @argument("pairs", metavar="PRODUCT=QUANTITY...", nargs=-1, required=True)
-@option("--hub", metavar="NAME", help=N_("The hub, where cycles of several hubs have the same name."))
+@option("--hub", metavar="NAME", help=N_("The hub or group to order from, where there are several."))
 @option(
     "--wait",
     type=click.FloatRange(0),
@@ -63,12 +70,14 @@ class _Wanted(NamedTuple):
     help=N_("Wait so long for the hub's receipt; exit code 7 if it does not come."),
 )
 @option("--ref", metavar="TEXT", help=N_("A name of your own for this placement: the same one twice is one placement."))
+@option("--comment", default="", metavar="TEXT", help=N_("A word to whoever packs it."))
+@for_member
 @pass_call
 def order_place(
-    call: Call, cycle: str, pairs: tuple[str, ...], hub: str | None, wait: float | None, ref: str | None
+    call: Call, cycle: str, pairs: tuple[str, ...], hub: str | None, wait: float | None, ref: str | None, comment: str
 ) -> None:
     """Place an order."""
-    row = run(_Placing(call, _Wanted(cycle, hub, split_pairs(pairs)), wait).run(ref))
+    row = run(_Placing(call, _Wanted(cycle, hub, split_pairs(pairs)), wait).run(ref, comment))
     show(call, row, lambda: draw_order(row))
     if row.state != "sent" or call.dry_run:
         return
@@ -81,7 +90,7 @@ def order_place(
         return
     raise NotReceivedError(
         "not_received",
-        N_("Order {number} is signed, but {hub} has not received it within {seconds} seconds."),
+        N_("Order {number} is signed, but {hub} has not received it within {seconds} s."),
         N_("It is kept and sent as soon as a node is reached; follow it with: foodhub order show {number}"),
         number=row.number,
         order=row.id,
@@ -98,26 +107,31 @@ class _Placing:
         self._wanted = wanted
         self._wait = wait
 
-    async def run(self, ref: str | None) -> OrderRow:
+    async def run(self, ref: str | None, comment: str) -> OrderRow:
         async with pen(self._call) as held, AsyncExitStack() as stack:
-            cycle, lines = await self._find(held, stack)
+            cycle, lines, hub = await self._find(held, stack)
+            buyer = await held.node.read(behalf, held.hat, self._call.for_name, told(self._call))
+            seller = await held.node.read(seller_of, buyer.member, cycle, hub)
 
             def place(tx: Transaction, hat: Hat) -> OrderRow:
-                place_order(tx, hat, cycle, lines, ref)
-                return _own(list_orders(tx.db, hat, tx.now), hat, cycle)
+                local = place_order(tx, hat, cycle, lines, ref, buyer=buyer, seller=seller)
+                if comment:
+                    set_remark(tx, hat, local, seller.aggregator, comment=comment, buyer=buyer)
+                return _own(tx.db, hat, buyer, cycle, seller)
 
             await held.node.rehearse(place, held.hat)
-            confirm(self._call, held.hat.name, _question(cycle, lines))
+            name = await held.node.read(shown_name, seller.aggregator)
+            confirm(self._call, held.hat.name, _question(cycle, name, lines))
             row = await held.sign(place)
             if self._call.dry_run:
                 return row
             await held.do_duties()
-            row = await held.node.read(_look, held.hat, cycle)
+            row = await held.node.read(_own, held.hat, buyer, cycle, seller)
             if self._wait is not None and row.state == "sent":
-                row = await self._receipt(held, stack, cycle)
+                row = await self._receipt(held, stack, buyer, cycle, seller)
             return row
 
-    async def _find(self, held: Pen, stack: AsyncExitStack) -> tuple[CycleRow, Lines]:
+    async def _find(self, held: Pen, stack: AsyncExitStack) -> tuple[CycleRow, Lines, bytes | None]:
         """Find the cycle and the products; what is not here yet may come if there is time to wait and nobody synced."""
         home = self._call.home
         try:
@@ -137,48 +151,55 @@ class _Placing:
                 if not came:
                     raise
 
-    async def _receipt(self, held: Pen, stack: AsyncExitStack, cycle: CycleRow) -> OrderRow:
-        """Wait until the hub has answered or time runs out; a network process runs meanwhile."""
+    async def _receipt(
+        self, held: Pen, stack: AsyncExitStack, buyer: Buyer, cycle: CycleRow, seller: Exchange
+    ) -> OrderRow:
+        """Wait until the aggregator has answered or time runs out; a network process runs meanwhile."""
         news = await stack.enter_async_context(held.node.news())
         await stack.enter_async_context(network(self._call.home))
         end = time.monotonic() + (self._wait or 0)
-        self._call.progress(_("Waiting for {hub}…").format(hub=cycle.hub))
-        while await news.wait(end - time.monotonic()):
-            row = await held.node.read(_look, held.hat, cycle)
-            if row.state != "sent":
-                break
+        row = await held.node.read(_own, held.hat, buyer, cycle, seller)
+        self._call.progress(_("Waiting for {hub}…").format(hub=row.hub))
+        while row.state == "sent" and await news.wait(end - time.monotonic()):
+            row = await held.node.read(_own, held.hat, buyer, cycle, seller)
         self._call.progress("")
-        return await held.node.read(_look, held.hat, cycle)
+        return await held.node.read(_own, held.hat, buyer, cycle, seller)
 
 
-def _understood(db: Any, wanted: _Wanted) -> tuple[CycleRow, Lines]:
-    """Return the cycle and the lines that were named."""
+def _understood(db: Any, wanted: _Wanted) -> tuple[CycleRow, Lines, bytes | None]:
+    """Return the cycle and the lines that were named, and whom to order from if that was named."""
     hub = id_bytes(state.find_member(db, wanted.hub).id) if wanted.hub else None
-    cycle = find_cycle(db, wanted.cycle, now(), hub)
-    return cycle, read_lines(db, cycle, wanted.pairs)
+    cycle = find_selling_cycle(db, wanted.cycle, hub)
+    return cycle, read_lines(db, cycle, wanted.pairs), hub
 
 
-def _look(db: Any, hat: Hat, cycle: CycleRow) -> OrderRow:
-    return _own(list_orders(db, hat, now()), hat, cycle)
+def find_selling_cycle(db: Any, text: str, hub: bytes | None) -> CycleRow:
+    """Return the cycle that was named, of the hub if one was: as its owner, else as one that sells in it."""
+    try:
+        return find_cycle(db, text, now(), hub)
+    except NotThereError:
+        cycle = find_cycle(db, text, now())
+        if hub is None or exchange_of(db, hub, cycle) is None:
+            raise
+        return cycle
 
 
-def _own(rows: Sequence[OrderRow], hat: Hat, cycle: CycleRow) -> OrderRow:
-    """Return the one order of a member in a cycle."""
-    mine = base32_id(hat.member)
-    return next(
-        row for row in rows if row.customer_id == mine and row.cycle_id == cycle.id and row.hub_id == cycle.hub_id
-    )
+def _own(db: Any, hat: Hat, buyer: Buyer, cycle: CycleRow, seller: Exchange) -> OrderRow:
+    """Return the one order of a buyer in a cycle."""
+    return order_of(list_orders(db, hat, now()), buyer.member, cycle, seller.aggregator)
 
 
-def _question(cycle: CycleRow, lines: Lines) -> str:
+def _question(cycle: CycleRow, hub: str, lines: Lines) -> str:
     """Say what is about to be ordered, and what it costs."""
     shown, total, currency = [], 0, ""
-    for row, terms, amount in lines:
+    for row, terms, amount, tolerance in lines:
         cost = line_amount(terms.price, terms.price_per, amount)
         total, currency = total + cost, terms.currency
         each = price(terms.price, terms.currency, terms.price_per)
-        shown.append(f"  {counted(amount, terms.price_per)} × {label(row)}  ({each})  {money(cost, currency)}")
+        shown.append(
+            f"  {wished(amount, tolerance, terms.price_per)} × {label(row)}  ({each})  {money(cost, currency)}"
+        )
     text = _('Order from {hub} in "{cycle}", {total} in all:').format(
-        hub=cycle.hub, cycle=cycle.name, total=money(total, currency)
+        hub=hub, cycle=cycle.name, total=money(total, currency)
     )
     return "\n".join([text, *shown])

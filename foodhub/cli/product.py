@@ -1,14 +1,12 @@
 """`foodhub product list` and `show`: the catalog of the circuit, as anybody in it may read it."""
 
-from foodhub.catalog.naming import id_bytes
 from foodhub.cli.amounts import content
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import facts, show, table
 from foodhub.errors import N_
-from foodhub.node import state
 from foodhub.node.products import ProductRow, find_product, list_products
-from foodhub.node.reading import open_reading, read
+from foodhub.node.reading import Connection, open_reading, read
 from foodhub.saying import counted, price
 from foodhub.words import _
 
@@ -29,7 +27,7 @@ from foodhub.words import _
 def product_list(call: Call, search: str, producer: str | None, withdrawn: bool) -> None:
     """List products."""
     with open_reading(call.home) as db:
-        owner = id_bytes(state.find_member(db, producer).id) if producer else None
+        owner = _producer(db, producer) if producer else None
         rows = list_products(db, search=search, producer=owner, withdrawn=withdrawn)
     if not rows:
         call.note(
@@ -57,6 +55,13 @@ def draw_products(rows: list[ProductRow]) -> None:
     ]
     if rows:
         table(titles, lines, right=(3, 4))
+
+
+def _producer(db: Connection, text: str) -> bytes:
+    """Return the producer that was named: a member, or one for whom somebody writes."""
+    from foodhub.node.contacts import find_person
+
+    return find_person(db, text)
 
 
 def label(row: ProductRow) -> str:
@@ -90,6 +95,8 @@ def draw_product(row: ProductRow) -> None:
         (_("category"), row.category),
         (_("description"), row.description.replace("\n", " ")),
         (_("sku"), row.sku),
+        (_("written for it by"), row.written_by),
+        (_("counted for it by"), row.counted_by),
         (_("id"), row.id),
     ]
     facts([(name, value) for name, value in lines if value])

@@ -150,15 +150,13 @@ class _Recovery:
         """
         home = self._call.home
         async with open_node(home, create=True) as node:
-            await node.write(recovery.begin_recovery, home, self._keys, card, peers)
-            live.forget_refusal(home)
-            try:
+            with recovery.hold_recovery(home):
+                await node.write(recovery.begin_recovery, home, self._keys, card, peers)
+                live.forget_refusal(home)
                 addresses = [*peers, *(card.addresses if card else [])]
                 await self._gather(node, addresses, alone=alone)
                 hat = await self._sign(node)
                 known = await self._deliver(node, hat, addresses)
-            finally:
-                recovery.end_recovery(home)
             circuit = await node.read(state.circuit)
         made = {"device_id": base32_id(hat.device), "member": hat.name, "member_id": base32_id(hat.member)}
         return made | {"circuit": circuit.name, "home": str(home), "known_elsewhere": known}
@@ -186,7 +184,7 @@ class _Recovery:
         if not reached:
             raise NoPeerError(
                 "no_peer",
-                N_("No node of the circuit answered within {seconds} seconds."),
+                N_("No node of the circuit answered within {seconds} s."),
                 N_("Nothing was signed. Try again with --peer or --card from a member whose node runs."),
                 seconds=f"{self._wait:g}",
             )

@@ -14,7 +14,7 @@ from foodhub.node import live
 from foodhub.node.home import now
 from foodhub.node.reading import read
 from foodhub.node.retention import RetentionRow, list_rules, set_rule
-from foodhub.words import _
+from foodhub.words import _, ngettext
 
 _COVERS = {
     "orders": N_("your orders and answers, from the close of their cycle on"),
@@ -62,21 +62,42 @@ def retention_set(call: Call, rule: str, months: int) -> None:
 
 
 async def _set(call: Call, rule: str, months: int) -> list[RetentionRow]:
-    from foodhub.cli.running import pen
-    from foodhub.node.application import Transaction
-    from foodhub.node.hat import Hat
+    from foodhub.node.application import open_node
+    from foodhub.node.hat import hats
 
-    def change(tx: Transaction, _hat: Hat) -> list[RetentionRow]:
-        return set_rule(tx, rule, months)
-
-    async with pen(call) as held:
-        planned = await held.node.rehearse(change, held.hat)
-        before = next(row.erases_before for row in planned if row.rule == rule)
+    async with open_node(call.home) as node:
+        rows = await node.rehearse(set_rule, rule, months)
+        before = next(row.erases_before for row in rows if row.rule == rule)
         if before is not None:
-            text = _("From now on {what} is erased after {n} months: today what lies before {day}. It can't be undone.")
-            told = text.format(what=_(_COVERS[rule]), n=months, day=moment(before.astimezone()))
-            confirm(call, held.hat.name, told)
-        return await held.sign(change)
+            text = _warning(rule, months)
+            # A rule is the home's, so it is for all members in it, whoever acts.
+            names = ", ".join(hat.name for hat in await node.read(hats))
+            confirm(call, names, text.format(n=months, day=moment(before.astimezone())))
+        if not call.dry_run:
+            rows = await node.write(set_rule, rule, months)
+            if not live.is_running(call.home):
+                await node.do_duties()
+    call.end_dry_run()
+    return rows
+
+
+def _warning(rule: str, months: int) -> str:
+    """Say what a rule erases from now on, and today."""
+    if rule == "orders":
+        return ngettext(
+            "From now on your orders and answers are erased {n} month after the close of their cycle: today those of"
+            " cycles that closed before {day}. It can't be undone.",
+            "From now on your orders and answers are erased {n} months after the close of their cycle: today those of"
+            " cycles that closed before {day}. It can't be undone.",
+            months,
+        )
+    return ngettext(
+        "From now on what is superseded in your catalog is erased {n} month after it was signed: today what was signed"
+        " before {day}. It can't be undone.",
+        "From now on what is superseded in your catalog is erased {n} months after it was signed: today what was signed"
+        " before {day}. It can't be undone.",
+        months,
+    )
 
 
 @command(
@@ -90,7 +111,8 @@ def log_prune(call: Call) -> None:
     from foodhub.cli.running import run
 
     dropped = run(_prune(call))
-    show(call, {"dropped": dropped}, lambda: say(_("{n} entries dropped.").format(n=dropped)))
+    text = ngettext("{n} entry dropped.", "{n} entries dropped.", dropped).format(n=dropped)
+    show(call, {"dropped": dropped}, lambda: say(text))
 
 
 async def _prune(call: Call) -> int:
@@ -109,7 +131,8 @@ async def _prune(call: Call) -> int:
             total, dropped = await node.read(prunable_entries), 0
             while step := await node.write(prune_slice):
                 dropped += step
-                call.progress(_("{n} of {total} entries dropped").format(n=dropped, total=total))
+                text = ngettext("{n} of {total} entry dropped", "{n} of {total} entries dropped", total)
+                call.progress(text.format(n=dropped, total=total))
             call.progress("")
             return dropped
         finally:

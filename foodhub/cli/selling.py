@@ -5,19 +5,32 @@ from typing import Any
 
 import click
 
-from foodhub.catalog.naming import id_bytes
+from foodhub.catalog.naming import base32_id, id_bytes
 from foodhub.catalog.product import default_step
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import show
 from foodhub.cli.product import draw_product
 from foodhub.cli.running import pen, run
+from foodhub.cli.speaking import for_member, for_owner
 from foodhub.errors import N_, UsageError
 from foodhub.money import PricePer, parse_money
 from foodhub.node import products
 from foodhub.node.application import Transaction
 from foodhub.node.hat import Hat, currency
-from foodhub.node.products import UNCHANGED, ProductRow, add_product, find_product, read_count, set_product
+from foodhub.node.mandates import owner_named, set_product_for
+from foodhub.node.products import (
+    UNCHANGED,
+    ProductRow,
+    add_product,
+    find_product,
+    new_product,
+    put_product,
+    read_count,
+    set_product,
+    stock_of,
+)
+from foodhub.node.represented import behalf
 from foodhub.quantity import parse_quantity
 from foodhub.words import _
 
@@ -58,6 +71,7 @@ def _fields(function: Callable[..., Any]) -> Callable[..., Any]:
 )
 @argument("name", metavar="PRODUCT")
 @_fields
+@for_member
 @pass_call
 def product_add(call: Call, /, name: str, **given: Any) -> None:
     """Publish a product."""
@@ -77,15 +91,21 @@ async def _add(call: Call, name: str, given: dict[str, Any]) -> ProductRow:
 
     def add(tx: Transaction, hat: Hat) -> ProductRow:
         amount = parse_money(given["price"], currency(tx.db))
-        return _row(tx, hat, add_product(tx, hat, name, price=amount, price_per=per, on_hand=on_hand, more=more))
+        if call.for_name is None:
+            made = add_product(tx, hat, name, price=amount, price_per=per, on_hand=on_hand, more=more)
+            return _row(tx, hat.member, made)
+        seller = behalf(tx.db, hat, call.for_name)
+        product = new_product(tx.db, seller.member, name, price=amount, price_per=per, more=more)
+        put_product(tx, hat, product, stock_of(product.local, on_hand), seller)
+        return _row(tx, seller.member, base32_id(product.local))
 
     async with pen(call) as held:
         return await held.sign(add)
 
 
-def _row(tx: Transaction, hat: Hat, identity: str) -> ProductRow:
+def _row(tx: Transaction, owner: bytes, identity: str) -> ProductRow:
     tx.fold.flush()
-    return next(row for row in products.list_products(tx.db, producer=hat.member, withdrawn=True) if row.id == identity)
+    return next(row for row in products.list_products(tx.db, producer=owner, withdrawn=True) if row.id == identity)
 
 
 def _content(name: str, per: PricePer, text: str | None) -> dict[str, Any]:
@@ -133,6 +153,7 @@ def _one_stock(given: dict[str, Any]) -> None:
 @argument("product")
 @_fields
 @option("--name", metavar="TEXT", help=N_("Another name."))
+@for_owner
 @pass_call
 def product_set(call: Call, /, product: str, **given: Any) -> None:
     """Change a product."""
@@ -149,12 +170,13 @@ def product_set(call: Call, /, product: str, **given: Any) -> None:
 
 async def _set(call: Call, product: str, given: dict[str, Any]) -> tuple[str, ProductRow]:
     def change(tx: Transaction, hat: Hat) -> tuple[str, ProductRow]:
-        row = find_product(tx.db, product, producer=hat.member)
+        owner = owner_named(tx.db, hat, call.for_name) if call.for_name else hat.member
+        row = find_product(tx.db, product, producer=owner)
         fields, on_hand = _changes(row, given)
         if given["price"] is not None:
             fields["price"] = parse_money(given["price"], row.currency)
-        what = set_product(tx, hat, id_bytes(row.id), fields, on_hand)
-        return what, _row(tx, hat, row.id)
+        what = set_product_for(tx, hat, owner, id_bytes(row.id), fields, on_hand)
+        return what, _row(tx, owner, row.id)
 
     async with pen(call) as held:
         return await held.sign(change)

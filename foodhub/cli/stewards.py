@@ -16,7 +16,7 @@ from foodhub.node.hat import Hat
 from foodhub.node.home import now
 from foodhub.node.removal import KeptRow, grant_role, remove_member, revoke_role
 from foodhub.saying import LOGS, ROLES, ago, said
-from foodhub.words import _
+from foodhub.words import _, ngettext
 
 
 @command(
@@ -60,8 +60,12 @@ def shown(row: state.MemberRow) -> str:
 
 def kept_line(row: KeptRow) -> str:
     """Say what of one log will still count, and how old it is."""
-    text = _("{log}: {entries} entries, the last one signed {time} ({age})")
-    return "  " + text.format(log=said(LOGS, row.log), entries=row.entries, time=signed(row), age=age(row))
+    text = ngettext(
+        "{log}: {n} entry, signed {time} ({age})",
+        "{log}: {n} entries, the last one signed {time} ({age})",
+        row.entries,
+    )
+    return "  " + text.format(log=said(LOGS, row.log), n=row.entries, time=signed(row), age=age(row))
 
 
 def signed(row: KeptRow) -> str:

@@ -64,15 +64,44 @@ def unseal(payload: bytes, place: Place, secrets: Sequence[bytes]) -> bytes | No
     Raises:
         PeerFault: `not_canonical` when it is no private payload, or is one of ours and lies about what is in it.
     """
+    salt, sealed = _read(payload)
+    key = _key(salt, sealed, secrets)
+    return None if key is None else _open(sealed, place, salt, key)
+
+
+def content_key(payload: bytes, secrets: Sequence[bytes]) -> bytes | None:
+    """Return the key of the body if one of the shared `secrets` opens its slot, None when none does.
+
+    Raises:
+        PeerFault: `not_canonical`.
+    """
+    return _key(*_read(payload), secrets)
+
+
+def open_with(payload: bytes, place: Place, key: bytes) -> bytes:
+    """Return the body that the content key opens.
+
+    Raises:
+        PeerFault: `not_canonical` when it is no private payload, or the key is not the one it commits to.
+    """
+    salt, sealed = _read(payload)
+    return _open(sealed, place, salt, key)
+
+
+def _read(payload: bytes) -> tuple[bytes, Sealed]:
     salt, sealed = payload[:RANDOM_BYTES], decode(_decoder, payload[RANDOM_BYTES:])
-    slots = sealed.slots
-    if len(slots) % _SLOT or not MIN_SLOTS <= len(slots) // _SLOT <= MAX_SLOTS:
+    if len(sealed.slots) % _SLOT or not MIN_SLOTS <= len(sealed.slots) // _SLOT <= MAX_SLOTS:
         raise PeerFault("not_canonical")
+    return salt, sealed
+
+
+def _key(salt: bytes, sealed: Sealed, secrets: Sequence[bytes]) -> bytes | None:
+    slots = sealed.slots
     for secret in secrets:
         tag = _tag(secret, salt)
         for at in range(0, len(slots) if tag in slots else 0, _SLOT):
             if slots.startswith(tag, at):
-                return _open(sealed, place, salt, _mask(secret, salt, slots[at + TAG_BYTES : at + _SLOT]))
+                return _mask(secret, salt, slots[at + TAG_BYTES : at + _SLOT])
     return None
 
 

@@ -13,6 +13,7 @@ from foodhub.errors import N_, RefusedError
 from foodhub.node.hat import Hat, hats
 from foodhub.node.home import now
 from foodhub.node.standing import fallen
+from foodhub.node.trade_alerts import trade_alerts
 
 NEWER_REMEMBERED = 7 * 86_400_000
 """How long (ms) after a newer program was met it is worth a warning."""
@@ -42,6 +43,11 @@ def alerts(db: sqlite3.Connection) -> list[Alert]:
     ).fetchone()
     if forked:
         found.append(_alert(RefusedError("logs_forked", *_FORKED, n=forked)))
+    found += [
+        _alert(RefusedError(code, *texts, **details))
+        for hat in own
+        for code, texts, details in trade_alerts(db, hat, now())
+    ]
     found += [_alert(RefusedError("words_unconfirmed", *_UNCONFIRMED, name=name)) for name in _unconfirmed(db)]
     if wanted:
         found.append(_alert(RefusedError("payloads_wanted", *_WANTED, n=wanted)))
@@ -118,7 +124,7 @@ _WANTED = (
     N_("They are asked for in every session; another node may have them: foodhub peers"),
 )
 _NEWER = (
-    N_("Refused from peers because a newer program wrote it: {n} times."),
+    N_("Refused from peers because a newer program wrote it: {n}."),
     N_("Upgrade foodhub on this machine."),
 )
 

@@ -1,31 +1,44 @@
 """What a producer sets aside for a hub in a cycle, and what of it is promised.
 
-Invariant I2 is kept here: no allotment may take more than was counted. I1, that a hub promises no more than it was
-given, is kept by `answering`. Together they make overselling impossible, in any partition and any order of arrival.
+Invariant I2 is kept here: no allotment may take more than is free by the count. I1, that a hub promises no more than it
+was given and has not given back, is kept by the desk and by `returning`. Together they make overselling impossible, in
+any partition and any order of arrival.
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import msgspec
 
-from foodhub.catalog.naming import base32_id
+from foodhub.catalog.naming import base32_id, find
 from foodhub.catalog.product import ordered_unit
-from foodhub.errors import N_, RefusedError
+from foodhub.errors import N_, NotThereError, RefusedError
 from foodhub.log.header import Log
-from foodhub.node.cycles import CycleRow, require_hub
+from foodhub.node.closing import close_of
+from foodhub.node.cycles import CycleRow, find_cycle, list_cycles, require_hub
+from foodhub.node.exchanges import Exchange, exchange_of
 from foodhub.node.hat import Hat, shown_name
-from foodhub.node.products import product_statement, stock_statement
+from foodhub.node.products import product_statement
 from foodhub.node.rights import require_right
+from foodhub.node.shelf import Aside, CycleKey, Shelf, asides_of, shelf_of
 from foodhub.node.standing import require_standing
+from foodhub.orders.reserving import Lower
 from foodhub.orders.statements import Allot, derived_id
 from foodhub.quantity import format_quantity
 from foodhub.store.entries import log_row
 from foodhub.store.transaction import Transaction
 
+UNITS = {"piece": "piece", "kg": "g", "l": "ml"}
+"""In what goods are counted, by what their price is for."""
+
 
 class AllotmentRow(msgspec.Struct, frozen=True):
-    """A product of a cycle as its producer and the hub see it: set aside, promised, ordered (in pieces, g or ml)."""
+    """A product of a cycle as its producer and a hub see it: set aside, promised, ordered (in pieces, g or ml).
+
+    `set_aside` is what the hub holds, `returned` what it gave back before; `lowered` what it is asked to keep at most,
+    or None.
+    """
 
     product: str
     product_id: str
@@ -35,38 +48,66 @@ class AllotmentRow(msgspec.Struct, frozen=True):
     set_aside: int
     promised: int
     ordered: int
+    hub: str
+    hub_id: str
+    returned: int
+    lowered: int | None
 
 
 def list_allotments(db: sqlite3.Connection, cycle: CycleRow) -> list[AllotmentRow]:
-    """Return what this home may know of a cycle's products: as their producer, or as the hub."""
+    """Return what this home may know of a cycle's products: as their producer, or as a hub."""
     owner, local = cycle.key
-    aside = {
-        (producer, product): quantity
-        for producer, product, quantity in db.execute(
-            "SELECT m.id, a.product, a.quantity FROM allotment a JOIN member m ON m.ref = a.owner"
-            " WHERE a.cycle_owner = ? AND a.cycle = ?",
+    found: dict[tuple[bytes, bytes, bytes], Aside] = {}
+    for producer, each in _all_asides(db, cycle.key):
+        key = (each.hub, producer, each.product)
+        found[key] = _together(found[key], each) if key in found else each
+    told = {
+        (hub, producer, product): (ordered, promised)
+        for hub, producer, product, ordered, promised in db.execute(
+            "SELECT h.id, t.producer, t.product, t.ordered, t.promised FROM total t JOIN party h ON h.ref = t.owner"
+            " WHERE t.cycle_owner = ? AND t.cycle = ?",
             (owner, local),
         )
     }
-    totals = {
-        (producer, product): (ordered, promised)
-        for producer, product, ordered, promised in db.execute(
-            "SELECT t.producer, t.product, t.ordered, t.promised FROM total t JOIN member m ON m.ref = t.owner"
-            " WHERE t.cycle_owner = ? AND t.cycle = ? AND m.id = ?",
-            (owner, local, owner),
-        )
-    }
     rows = []
-    for producer, product in {*aside, *totals}:
-        found = _product(db, producer, product)
-        if found:
-            name, variant, per = found
-            ordered, promised = totals.get((producer, product), (0, 0))
-            unit = {"piece": "piece", "kg": "g", "l": "ml"}[per]
+    for hub, producer, product in {*found, *told}:
+        known = _product(db, producer, product)
+        if known:
+            name, variant, per = known
+            ordered, promised = told.get((hub, producer, product), (0, 0))
+            aside = found.get((hub, producer, product), Aside(cycle.key, hub, b"", product))
             label = f"{name}, {variant}" if variant else name
-            head = (label, base32_id(product), shown_name(db, producer), base32_id(producer), unit)
-            rows.append(AllotmentRow(*head, aside.get((producer, product), 0), promised, ordered))
-    return sorted(rows, key=lambda row: (row.producer, row.product, row.product_id))
+            rows.append(
+                AllotmentRow(
+                    product=label,
+                    product_id=base32_id(product),
+                    producer=shown_name(db, producer),
+                    producer_id=base32_id(producer),
+                    unit=UNITS[per],
+                    set_aside=aside.quantity,
+                    promised=promised,
+                    ordered=ordered,
+                    hub=shown_name(db, hub),
+                    hub_id=base32_id(hub),
+                    returned=aside.returned,
+                    lowered=aside.lowered,
+                )
+            )
+    return sorted(rows, key=lambda row: (row.hub, row.producer, row.product, row.product_id))
+
+
+def _together(one: Aside, other: Aside) -> Aside:
+    """Add up what two devices of a hub hold: a cycle that was said again names another one."""
+    returned = one.returned + other.returned
+    return replace(other, given=one.quantity + other.quantity + returned, returned=returned, override=False)
+
+
+def _all_asides(db: sqlite3.Connection, cycle: CycleKey) -> list[tuple[bytes, Aside]]:
+    producers = db.execute(
+        "SELECT DISTINCT m.id FROM allotment a JOIN party m ON m.ref = a.owner WHERE a.cycle_owner = ? AND a.cycle = ?",
+        cycle,
+    ).fetchall()
+    return [(producer, each) for (producer,) in producers for each in asides_of(db, producer, cycle)]
 
 
 def _product(db: sqlite3.Connection, producer: bytes, product: bytes) -> tuple[str, str, str] | None:
@@ -78,122 +119,244 @@ def _product(db: sqlite3.Connection, producer: bytes, product: bytes) -> tuple[s
     return row
 
 
-def free_stock(db: sqlite3.Connection, producer: bytes, product: bytes) -> int | None:
-    """Return how much counted stock is not set aside (pieces, g or ml); None on demand.
+def set_aside(db: sqlite3.Connection, hub: bytes, device: bytes, cycle: CycleRow) -> dict[tuple[bytes, bytes], int]:
+    """Return what a device of a hub holds in a cycle by (producer, product): what it was given and has not given back.
 
-    It is below zero after a lower recount. What was set aside in a cycle that had closed before the stock was counted
-    has left the shelf, and the count says so already.
+    It may promise no more than that, which is invariant I1. Quantities in g, ml or pieces.
     """
-    stock = db.execute(
-        "SELECT s.mode, s.on_hand, s.timestamp FROM stock s JOIN member m ON m.ref = s.owner"
-        " WHERE m.id = ? AND s.local = ?",
-        (producer, product),
-    ).fetchone()
-    if stock is None:
-        return 0
-    mode, on_hand, counted_at = stock
-    if mode == "on_demand":
-        return None
-    (aside,) = db.execute(
-        "SELECT coalesce(sum(a.quantity), 0) FROM allotment a JOIN member m ON m.ref = a.owner"
-        " LEFT JOIN member h ON h.id = a.cycle_owner LEFT JOIN cycle c ON c.owner = h.ref AND c.local = a.cycle"
-        " WHERE m.id = ? AND a.product = ? AND coalesce(c.closes, ?) > ?",
-        (producer, product, counted_at + 1, counted_at),
-    ).fetchone()
-    return int(on_hand) - int(aside)
-
-
-def everything_free(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> dict[bytes, int]:
-    """Return, for each of our counted products, what could be set aside for the cycle in all."""
-    wanted = {}
     rows = db.execute(
-        "SELECT p.local FROM product p JOIN member m ON m.ref = p.owner"
-        " JOIN stock s ON s.owner = p.owner AND s.local = p.local"
-        " WHERE m.id = ? AND NOT p.withdrawn AND s.mode = 'counted' ORDER BY p.name, p.local",
+        "SELECT m.id, a.product, a.quantity - coalesce(r.returned, 0) FROM allotment a JOIN party m ON m.ref = a.owner"
+        " JOIN product p ON p.owner = a.owner AND p.local = a.product"
+        " LEFT JOIN (SELECT r.* FROM returned r JOIN party h ON h.ref = r.owner WHERE h.id = ?3) r"
+        " ON r.cycle_owner = a.cycle_owner AND r.cycle = a.cycle AND r.device = a.device AND r.producer = m.id"
+        " AND r.product = a.product"
+        " WHERE a.cycle_owner = ?1 AND a.cycle = ?2 AND a.hub = ?3 AND a.device = ?4",
+        (*cycle.key, hub, device),
+    )
+    return {(producer, product): max(quantity, 0) for producer, product, quantity in rows}
+
+
+def free_stock(db: sqlite3.Connection, producer: bytes, product: bytes, cycle: CycleKey | None = None) -> int | None:
+    """Return how much stock is not set aside (pieces, g or ml); None on demand, below zero when short.
+
+    Of goods with a quantity for each cycle it is what is free in `cycle`. What left the shelf before the stock was
+    counted is in the count already.
+    """
+    return shelf_of(db, producer).free(product, cycle)
+
+
+def everything_free(db: sqlite3.Connection, hat: Hat, cycle: CycleRow, hub: bytes | None = None) -> dict[bytes, int]:
+    """Return, for each of our counted products that a hub sells in the cycle, what could be set aside for it in all.
+
+    Raises:
+        RefusedError: see `supplied`.
+    """
+    exchange = supplied(db, cycle, hub)
+    shelf = shelf_of(db, hat.member)
+    rows = db.execute(
+        "SELECT p.local FROM product p JOIN member m ON m.ref = p.owner WHERE m.id = ? AND NOT p.withdrawn"
+        " ORDER BY p.name, p.local",
         (hat.member,),
     )
+    wanted = {}
     for (local,) in rows.fetchall():
-        free = free_stock(db, hat.member, local)
-        if free is not None and free > 0:
-            wanted[local] = _held(db, hat, cycle, local)[1] + free
+        free = shelf.free(local, cycle.key) or 0
+        if free > 0 and exchange.sells(hat.member, local):
+            wanted[local] = free + shelf.aside(cycle.key, exchange.aggregator, exchange.device, local).quantity
     return wanted
 
 
-def _held(db: sqlite3.Connection, hat: Hat, cycle: CycleRow, product: bytes) -> tuple[int, int]:
-    """Return version and quantity of what is set aside for the cycle already."""
-    row = db.execute(
-        "SELECT a.version, a.quantity FROM allotment a JOIN member m ON m.ref = a.owner WHERE m.id = ? AND a.local = ?",
-        (hat.member, _allot_id(cycle, product)),
-    ).fetchone()
-    return row or (0, 0)
-
-
-def _allot_id(cycle: CycleRow, product: bytes) -> bytes:
-    return derived_id(b"allot", *cycle.key, cycle.device, product)
-
-
-def allot(tx: Transaction, hat: Hat, cycle: CycleRow, wanted: Mapping[bytes, int]) -> int:
-    """Set quantities of our own products aside for the hub of a cycle; return how many changed.
-
-    The quantities are totals, not additions. They are for the device that the cycle names, and for its heir.
+def supplied(db: sqlite3.Connection, cycle: CycleRow, hub: bytes | None = None) -> Exchange:
+    """Return how a hub (None: the cycle's owner) sells in a cycle, if producers set stock aside for it.
 
     Raises:
-        RefusedError: another device keeps the stock, the hub was removed, the cycle is closed, a product is on demand,
-            there is not so much free, or it would lower what was given.
+        RefusedError: `hub_removed`, `hub_not_in_cycle`, or `supplied_by_another`.
+    """
+    require_hub(db, cycle)
+    hub = hub or cycle.key[0]
+    exchange = exchange_of(db, hub, cycle)
+    name = shown_name(db, hub)
+    if exchange is None:
+        raise _not_in_cycle(db, cycle, hub)
+    if exchange.removed:
+        raise RefusedError(
+            "hub_removed",
+            N_('{hub} was removed from the circuit: nobody answers orders in "{cycle}" any more.'),
+            N_("Look for another cycle: foodhub cycle list"),
+            hub=name,
+            cycle=cycle.name,
+        )
+    if not exchange.own_supplier:
+        raise RefusedError(
+            "supplied_by_another",
+            N_('{hub} orders from {supplier} in "{cycle}", not from producers.'),
+            N_("Set stock aside for {supplier}."),
+            hub=name,
+            supplier=shown_name(db, exchange.supplier),
+            cycle=cycle.name,
+        )
+    return exchange
+
+
+def find_cycle_with(db: sqlite3.Connection, text: str, now: int, hub: bytes | None) -> CycleRow:
+    """Return the cycle that somebody named; with a hub, one in which that hub sells.
+
+    Raises:
+        NotThereError: there is none. UsageError: there are several. RefusedError: `hub_not_in_cycle`.
+    """
+    if hub is None:
+        return find_cycle(db, text, now)
+    cycles = [cycle for cycle in list_cycles(db, now) if exchange_of(db, hub, cycle) is not None]
+    alive = [cycle for cycle in cycles if cycle.state != "closed" and cycle.name == text]
+    try:
+        return alive[0] if len(alive) == 1 else find(cycles, text, lambda cycle: cycle.named, "cycle")
+    except NotThereError:
+        raise _not_in_cycle(db, find_cycle(db, text, now), hub) from None
+
+
+def place_of(db: sqlite3.Connection, cycle: CycleRow, hub: bytes | None = None) -> tuple[bytes, bytes]:
+    """Return a hub of a cycle (None: its owner), and its device for which stock is set aside.
+
+    Raises:
+        RefusedError: `hub_not_in_cycle`.
+    """
+    exchange = exchange_of(db, hub or cycle.key[0], cycle)
+    if exchange is None:
+        raise _not_in_cycle(db, cycle, hub or cycle.key[0])
+    return exchange.aggregator, exchange.device
+
+
+def _not_in_cycle(db: sqlite3.Connection, cycle: CycleRow, hub: bytes) -> RefusedError:
+    return RefusedError(
+        "hub_not_in_cycle",
+        N_('{hub} takes no orders in "{cycle}".'),
+        N_("Which hubs do: foodhub cycle show {cycle}"),
+        hub=shown_name(db, hub),
+        cycle=cycle.name,
+    )
+
+
+def is_running(db: sqlite3.Connection, cycle: CycleRow, exchange: Exchange, now: int) -> bool:
+    """Say whether orders may still come in at a hub at `now` (ms)."""
+    return cycle.phase_at(now) != "closed" and exchange.closes > now and close_of(db, cycle) is None
+
+
+def require_running(db: sqlite3.Connection, cycle: CycleRow, exchange: Exchange, now: int) -> None:
+    """Make sure that orders may still come in at a hub: after its close nothing more is promised.
+
+    Raises:
+        RefusedError: `cycle_closed`.
+    """
+    if not is_running(db, cycle, exchange, now):
+        raise RefusedError("cycle_closed", N_('The cycle "{cycle}" is closed.'), cycle=cycle.name)
+
+
+def allot(tx: Transaction, hat: Hat, cycle: CycleRow, wanted: Mapping[bytes, int], hub: bytes | None = None) -> int:
+    """Set quantities of our own products aside for a hub of a cycle (None: its owner); return how many changed.
+
+    The quantities are what the hub holds then, not additions. They are for the device with which it sells, and for
+    its heir. Whatever it was asked to give back before, it may keep so much.
+
+    Raises:
+        RefusedError: another device keeps the stock, the hub is not in the cycle or was removed, the cycle is closed, a
+            product is not ours or not sold there or on demand, there is not so much free, or it would lower what was
+            given.
     """
     require_standing(tx.db, hat)
     require_right(tx.db, hat, "stock")
-    require_hub(tx.db, cycle)
-    if cycle.phase_at(tx.now) == "closed":
-        raise RefusedError("cycle_closed", N_('The cycle "{cycle}" is closed.'), cycle=cycle.name)
-    hub = cycle.key[0]
-    head = log_row(tx.db, cycle.device, Log.TRADE)
-    statements = []
+    exchange = supplied(tx.db, cycle, hub)
+    require_running(tx.db, cycle, exchange, tx.now)
+    shelf = shelf_of(tx.db, hat.member, tx.now)
+    statements: list[Allot | Lower] = []
     for product, quantity in wanted.items():
-        version, held = _held(tx.db, hat, cycle, product)
-        if quantity != held:
-            _check(tx.db, hat, product, held, quantity)
-            seen = head.seq if head else 0
-            local = _allot_id(cycle, product)
-            statements.append(Allot(local, version + 1, hub, cycle.key[1], hub, cycle.device, product, quantity, seen))
+        held = shelf.aside(cycle.key, exchange.aggregator, exchange.device, product)
+        if quantity != held.quantity:
+            _check(tx.db, hat, exchange, shelf, held, quantity)
+            statements += _raised(tx.db, held, quantity)
     if statements:
-        try:
-            tx.append(hat.member, Log.TRADE, statements, readers=[hub])
-        except LookupError:
-            raise RefusedError(
-                "no_box_key", N_("{hub} can't be written to yet."), N_("Sync first."), hub=cycle.hub
-            ) from None
-    return len(statements)
+        tell_hub(tx, hat, exchange.aggregator, statements)
+    return sum(isinstance(each, Allot) or each.override for each in statements)
 
 
-def _check(db: sqlite3.Connection, hat: Hat, product: bytes, held: int, quantity: int) -> None:
-    statement, stock = product_statement(db, hat.member, product), stock_statement(db, hat.member, product)
+def tell_hub(tx: Transaction, hat: Hat, hub: bytes, statements: Sequence[Allot | Lower]) -> None:
+    """Sign what is about stock set aside, for the hub alone.
+
+    Raises:
+        RefusedError: `no_box_key`, while the hub can't be written to.
+    """
+    try:
+        tx.append(hat.member, Log.TRADE, statements, readers=[hub])
+    except LookupError:
+        name = shown_name(tx.db, hub)
+        raise RefusedError("no_box_key", N_("{hub} can't be written to yet."), N_("Sync first."), hub=name) from None
+
+
+def _raised(db: sqlite3.Connection, held: Aside, quantity: int) -> list[Allot | Lower]:
+    """Return what gives a hub so much in all, and lets it keep it."""
+    place = (*held.cycle, held.hub, held.device, held.product)
+    given = max(held.given, quantity + held.returned)
+    head = log_row(db, held.device, Log.TRADE)
+    found: list[Allot | Lower] = []
+    if given > held.given:
+        local = derived_id(b"allot", *held.cycle, held.device, held.product)
+        found.append(Allot(local, held.versions[0] + 1, *place, given, head.seq if head else 0))
+    if held.lowered is not None and held.lowered < quantity:
+        # It was given more than we count after an override: only the limit rises.
+        override = held.override and given == held.given
+        local = derived_id(b"lower", *held.cycle, held.device, held.product)
+        found.append(Lower(local, held.versions[1] + 1, *place, quantity, override=override))
+    return found
+
+
+def _check(db: sqlite3.Connection, hat: Hat, exchange: Exchange, shelf: Shelf, held: Aside, quantity: int) -> None:
+    statement = product_statement(db, hat.member, held.product)
     if statement is None:
-        raise LookupError("the caller found it in the same home")
+        raise RefusedError(
+            "not_your_product",
+            N_("{name} sells no such product: stock is set aside by whoever sells it."),
+            N_("Which products are yours: foodhub product list --producer {name}"),
+            name=hat.name,
+        )
     unit = ordered_unit(statement)
-    if stock is not None and stock.mode == "on_demand":
+    if not exchange.sells(hat.member, held.product):
+        raise RefusedError(
+            "not_in_cycle",
+            N_("{name} is not sold by {hub} in this cycle."),
+            N_("Ask {hub} to take it in, or set it aside for another hub."),
+            name=statement.name,
+            hub=shown_name(db, exchange.aggregator),
+        )
+    free = shelf.free(held.product, held.cycle)
+    if free is None:
         raise RefusedError(
             "on_demand",
             N_("{name} is made on demand: there is no stock to set aside."),
-            N_("It can be ordered without; or count it with: foodhub product set {name} --on-hand N"),
+            N_("It can be ordered without; or count it with: foodhub stock set {name}=N --counted"),
             name=statement.name,
         )
-    if quantity < held:
+    if quantity < held.quantity:
         raise RefusedError(
             "allotment_only_raised",
             N_("{held} of {name} is set aside already, and only the hub can give it back."),
-            N_("Set at least {held} aside."),
+            N_("Set at least {held} aside, or ask for it back with: foodhub allot lower"),
             name=statement.name,
-            held=format_quantity(held, unit),
+            held=format_quantity(held.quantity, unit),
         )
-    free = free_stock(db, hat.member, product) or 0
-    if quantity - held > free:
+    if held.overdrawn:
+        raise RefusedError(
+            "returned_too_much",
+            N_("{hub} says it gave more of {name} back than you set aside for it."),
+            N_("Sync first, then ask {hub}. What is given meanwhile, it can't promise."),
+            hub=shown_name(db, held.hub),
+            name=statement.name,
+        )
+    if quantity - held.quantity > free:
         raise RefusedError(
             "not_enough_stock",
             N_("Only {free} of {name} is free, besides {held} that is set aside already."),
-            N_("Set at most {most} aside, or count the stock again with: foodhub product set {name} --on-hand N"),
+            N_("Set at most {most} aside, or count the stock again with: foodhub stock set {name}=N"),
             name=statement.name,
             free=format_quantity(max(free, 0), unit),
-            held=format_quantity(held, unit),
-            most=format_quantity(held + max(free, 0), unit),
+            held=format_quantity(held.quantity, unit),
+            most=format_quantity(held.quantity + max(free, 0), unit),
         )

@@ -6,12 +6,16 @@ the same before and after, here and everywhere.
 
 import sqlite3
 from dataclasses import dataclass
+from typing import Any
 
 from foodhub.catalog.checkpoint import Said, due, live, worthwhile
 from foodhub.log.body import Unread
 from foodhub.log.header import Kind, Log
 from foodhub.node.hat import Hat
-from foodhub.store.facts import FACTS
+from foodhub.node.opening import pins_of
+from foodhub.orders.hands import Behalf
+from foodhub.store.behalf import standing
+from foodhub.store.facts import FACTS, Stated, fault_of
 from foodhub.store.fold import read_catalog
 from foodhub.store.pruning import prunable, prune
 from foodhub.store.schema import SEQ_BITS
@@ -44,7 +48,9 @@ def write_checkpoint(tx: Transaction, hat: Hat) -> int:
     if found is None or not due(found.entries, found.size):
         return 0
     said = read_log(tx.db, found.ref, found.base, found.head)
-    restated = [(each.stamp, each.statement) for each in live(said, openings(tx.db, tx.now))] if said else []
+    restated = (
+        [(each.stamp, each.statement) for each in live(said, openings(tx.db, hat.device, tx.now))] if said else []
+    )
     behind = payloads_of(tx.db, found.ref, found.head - found.entries, found.head)
     if not restated or not worthwhile(behind, checkpoint_bodies(restated)):
         # Asked again once a quarter more was said, so that looking never costs more than writing does.
@@ -64,15 +70,33 @@ def read_log(db: sqlite3.Connection, ref: int, first: int, last: int) -> list[Sa
         " ORDER BY place",
         ((ref << SEQ_BITS) + first, (ref << SEQ_BITS) + last),
     )
-    said = []
+    author = db.execute(
+        "SELECT d.member FROM log l JOIN device d ON d.key = l.author WHERE l.ref = ?", (ref,)
+    ).fetchone()
+    writer, said = author[0] if author else b"", []
     for place, timestamp, payload, kind in rows:
         for stamp, statement in read_catalog(payload, kind, timestamp):
             if isinstance(statement, Unread) and statement.reason == "unknown":
                 return []
-            fact = FACTS.get(type(statement))
-            if fact is not None and fact.log == Log.CATALOG and fact.rule(statement) is None:
-                said.append(Said(place - (ref << SEQ_BITS), stamp, statement))
+            each = _said(db, writer, place - (ref << SEQ_BITS), stamp, statement)
+            said += [each] if each else []
     return said
+
+
+def _said(db: sqlite3.Connection, writer: bytes, seq: int, stamp: int, statement: Any) -> Said | None:
+    """Return a statement that keeps its rules, None for another.
+
+    Of what was written for somebody else, what counts and what does not stand apart: neither takes the other's place.
+    """
+    inner = statement.statement if isinstance(statement, Behalf) else None
+    fact = FACTS.get(type(statement if inner is None else inner))
+    if fact is None or fact.log != Log.CATALOG or fault_of(statement) is not None:
+        return None
+    if inner is None:
+        return Said(seq, stamp, statement)
+    found = standing(db, "", statement, Stated(0, frozenset(), 0, b"", stamp, 0, b"", writer))
+    leave = found if isinstance(found, str) else ""
+    return Said(seq, stamp, statement, inner, (statement.owner, statement.mandate, leave))
 
 
 def payloads_of(db: sqlite3.Connection, ref: int, after: int, last: int) -> list[bytes]:
@@ -84,10 +108,17 @@ def payloads_of(db: sqlite3.Connection, ref: int, after: int, last: int) -> list
     return [payload for (payload,) in rows]
 
 
-def openings(db: sqlite3.Connection, now: int) -> list[int]:
-    """Return when the cycles of the circuit opened whose terms may still be asked for at `now` (ms)."""
-    rows = db.execute("SELECT DISTINCT opens FROM cycle WHERE closes > ? ORDER BY opens", (now - TERMS_KEPT,))
-    return [opens for (opens,) in rows]
+def openings(db: sqlite3.Connection, device: bytes, now: int) -> list[int]:
+    """Return the times (ms) before which what a device stated may still be asked for at `now` (ms).
+
+    They are the openings of the circuit's cycles, and for those that pin what this device had stated, its pins.
+    """
+    rows = db.execute(
+        "SELECT c.opens, m.id, c.local FROM cycle c JOIN member m ON m.ref = c.owner WHERE c.closes > ?",
+        (now - TERMS_KEPT,),
+    ).fetchall()
+    pins = (pins_of(db, (owner, local)).get(device) for _, owner, local in rows)
+    return sorted({opens for opens, _, _ in rows} | {pin + 1 for pin in pins if pin is not None})
 
 
 def prune_slice(tx: Transaction) -> int:

@@ -59,11 +59,22 @@ def epochs_of(db: sqlite3.Connection, member: bytes) -> list[Epoch]:
     """Return the box keys of a member that count, by number."""
     counted = dict(db.execute("SELECT number, public FROM epoch WHERE member = ?", (member,)).fetchall())
     found: dict[int, Epoch] = {}
+    for each in all_epochs_of(db, member):
+        if counted.get(each.number) == each.public:
+            found.setdefault(each.number, each)
+    return [found[number] for number in sorted(found)]
+
+
+def all_epochs_of(db: sqlite3.Connection, member: bytes) -> list[Epoch]:
+    """Return the box keys of a member by number, also those whose number another one has: each as it was first said."""
+    counted = dict(db.execute("SELECT number, public FROM epoch WHERE member = ?", (member,)).fetchall())
+    spares = {public for (public,) in db.execute("SELECT public FROM spare_epoch WHERE member = ?", (member,))}
+    found: dict[tuple[int, bytes], Epoch] = {}
     for device in _devices(db, member):
         for each in statements(db, device):
-            if isinstance(each, Epoch) and counted.get(each.number) == each.public:
-                found.setdefault(each.number, each)
-    return [found[number] for number in sorted(found)]
+            if isinstance(each, Epoch) and each.number in counted and each.public in {counted[each.number], *spares}:
+                found.setdefault((each.number, each.public), each)
+    return [found[place] for place in sorted(found)]
 
 
 def shares_of(db: sqlite3.Connection, member: bytes) -> list[Share]:

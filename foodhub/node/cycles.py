@@ -1,8 +1,13 @@
-"""Order cycles: making one, and showing where each stands."""
+"""Order cycles: showing where each stands, and making one.
+
+A cycle is closed once its coordinator signed the close, and at its closing time in any case.
+"""
 
 import secrets
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -23,7 +28,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class CycleRow(msgspec.Struct, frozen=True):
     """A cycle as it is listed; times carry the cycle's own zone, `state` is worked out for the moment of asking.
 
-    That of a hub that was removed is closed.
+    That of a hub that was removed is closed. `closed` says that its coordinator signed the close,
+    `draft` that only its maker knows it.
     """
 
     id: str
@@ -37,10 +43,12 @@ class CycleRow(msgspec.Struct, frozen=True):
     sale: str
     key: tuple[bytes, bytes]
     device: bytes
+    closed: bool = False
+    draft: bool = False
 
     def phase_at(self, now: int) -> Phase:
         """Return where the cycle stands at `now` (ms)."""
-        return phase(in_ms(self.opens), in_ms(self.closes), now)
+        return "closed" if self.closed else phase(in_ms(self.opens), in_ms(self.closes), now)
 
     @property
     def named(self) -> Named:
@@ -50,10 +58,11 @@ class CycleRow(msgspec.Struct, frozen=True):
 
 def moment(timestamp: int, zone: str) -> datetime:
     """Return a time in ms as people of a zone read it; in UTC where this machine does not know the zone."""
-    return datetime.fromtimestamp(timestamp / 1000, _zone(zone))
+    return datetime.fromtimestamp(timestamp / 1000, zone_of(zone))
 
 
-def _zone(name: str) -> tzinfo:
+def zone_of(name: str) -> tzinfo:
+    """Return a zone by its name; UTC where this machine does not know it."""
     try:
         return ZoneInfo(name)
     except (KeyError, OSError, ValueError):  # it does not exist, or is no name of one: whoever made the cycle chose it
@@ -65,28 +74,56 @@ def in_ms(time: datetime) -> int:
     return (time - _EPOCH) // timedelta(milliseconds=1)
 
 
+_CLOSED = (
+    "(m.id, c.local) IN (SELECT x.cycle_owner, x.cycle FROM close x JOIN member k ON k.ref = x.owner"
+    " WHERE k.id = x.cycle_owner AND NOT x.open)"
+)
+_ROWS = (
+    "SELECT m.id, m.removed, c.local, c.name, c.opens, c.closes, c.zone, c.sale, c.device,"  # noqa: S608 - names of ours
+    f" {_CLOSED} FROM cycle c JOIN member m ON m.ref = c.owner"
+)
+
+
 def list_cycles(db: sqlite3.Connection, now: int) -> list[CycleRow]:
     """Return all cycles of the circuit, the ones that close last first."""
-    rows = db.execute(
-        "SELECT m.id, m.removed, c.local, c.name, c.opens, c.closes, c.zone, c.sale, c.device"
-        " FROM cycle c JOIN member m ON m.ref = c.owner ORDER BY c.closes DESC, c.local"
-    ).fetchall()
-    return [
-        CycleRow(
-            id=base32_id(local),
-            name=name,
-            hub=shown_name(db, owner),
-            hub_id=base32_id(owner),
-            state="closed" if removed else phase(opens, closes, now),
-            opens=moment(opens, zone),
-            closes=moment(closes, zone),
-            zone=zone,
-            sale=sale,
-            key=(owner, local),
-            device=device,
-        )
-        for owner, removed, local, name, opens, closes, zone, sale, device in rows
-    ]
+    rows = db.execute(f"{_ROWS} ORDER BY c.closes DESC, c.local").fetchall()
+    return [_row(db, row, now) for row in rows]
+
+
+def cycle_at(db: sqlite3.Connection, key: tuple[bytes, bytes], now: int) -> CycleRow | None:
+    """Return the cycle with a key (owner, local id), None where it is not known here."""
+    row = db.execute(f"{_ROWS} WHERE m.id = ? AND c.local = ?", key).fetchone()
+    return _row(db, row, now) if row else None
+
+
+def own_cycles(db: sqlite3.Connection, member: bytes, now: int) -> list[CycleRow]:
+    """Return the cycles of one coordinator, the ones that close last first."""
+    rows = db.execute(f"{_ROWS} WHERE m.id = ? ORDER BY c.closes DESC, c.local", (member,)).fetchall()
+    return [_row(db, row, now) for row in rows]
+
+
+def unclosed_cycles(db: sqlite3.Connection, member: bytes, now: int) -> list[CycleRow]:
+    """Return the cycles of one coordinator of which no close of its own stands: few, however many there were."""
+    rows = db.execute(f"{_ROWS} WHERE m.id = ? AND NOT {_CLOSED} ORDER BY c.closes, c.local", (member,)).fetchall()
+    return [_row(db, row, now) for row in rows]
+
+
+def _row(db: sqlite3.Connection, row: Sequence[Any], now: int) -> CycleRow:
+    owner, removed, local, name, opens, closes, zone, sale, device, closed = row
+    return CycleRow(
+        id=base32_id(local),
+        name=name,
+        hub=shown_name(db, owner),
+        hub_id=base32_id(owner),
+        state="closed" if removed or closed else phase(opens, closes, now),
+        opens=moment(opens, zone),
+        closes=moment(closes, zone),
+        zone=zone,
+        sale=sale,
+        key=(owner, local),
+        device=device,
+        closed=bool(closed),
+    )
 
 
 def find_cycle(db: sqlite3.Connection, text: str, now: int, hub: bytes | None = None) -> CycleRow:
@@ -116,40 +153,74 @@ def require_hub(db: sqlite3.Connection, cycle: CycleRow) -> None:
         )
 
 
-def new_cycle(tx: Transaction, hat: Hat, name: str, opens: int, closes: int, zone: str, sale: str) -> str:
-    """Open an order cycle of our hub for [opens, closes) (ms), which this device will answer; return its id.
+def require_coordinator(db: sqlite3.Connection, hat: Hat) -> None:
+    """Make sure that this device may make and change cycles of its member.
 
     Raises:
-        RefusedError: this member runs no cycles, another of its devices makes them, the times make no sense, or the
-            name is taken by a cycle that still runs.
+        RefusedError: `not_a_hub`, or another of its devices does it.
     """
-    require_standing(tx.db, hat)
-    if not {"hub", "group"} & roles_of(tx.db, hat.member):
+    require_standing(db, hat)
+    if not {"hub", "group"} & roles_of(db, hat.member):
         raise RefusedError(
             "not_a_hub",
             N_("{name} runs no order cycles: that is for hubs and groups."),
             N_("Act as a hub with --as NAME, or add one with foodhub init --role hub."),
             name=hat.name,
         )
-    require_right(tx.db, hat, "desk")
-    if sale not in SALES:
-        raise UsageError("bad_sale", N_("A sale is one of: {sales}."), sales=", ".join(SALES))
-    if closes <= opens or closes <= tx.now:
+    require_right(db, hat, "desk")
+
+
+def check_window(opens: int, closes: int, zone: str, now: int) -> None:
+    """Make sure that people can order between two times (ms).
+
+    Raises:
+        RefusedError: `bad_window`.
+    """
+    if closes <= opens or closes <= now:
         raise RefusedError(
             "bad_window",
             N_("The cycle would close at {closes}, before anybody could order."),
             N_("Choose a closing time after the opening time, and in the future."),
             closes=moment(closes, zone).isoformat(timespec="minutes"),
         )
-    if any(
-        row.name == name and row.key[0] == hat.member and row.state != "closed" for row in list_cycles(tx.db, tx.now)
-    ):
+
+
+def check_cycle_name(db: sqlite3.Connection, hat: Hat, name: str, now: int, but: bytes = b"") -> None:
+    """Make sure that no cycle of ours that still runs has a name already, leaving out that with the local id `but`.
+
+    Raises:
+        RefusedError: `cycle_exists`.
+    """
+    rows = own_cycles(db, hat.member, now)
+    if any(row.name == name and row.key[1] != but and row.state != "closed" for row in rows):
         raise RefusedError(
             "cycle_exists",
             N_('Your cycle "{name}" still runs.'),
             N_("Choose another name, such as one with a date."),
             name=name,
         )
-    local = secrets.token_bytes(16)
-    tx.append(hat.member, Log.CATALOG, [Cycle(local, 1, name, opens, closes, zone, sale, hat.device)])
-    return base32_id(local)
+
+
+def check_cycle(db: sqlite3.Connection, hat: Hat, cycle: Cycle, now: int) -> None:
+    """Make sure that a cycle of ours could be made as it is.
+
+    Raises:
+        RefusedError: this member runs no cycles, another of its devices makes them, the times make no sense, or the
+            name is taken by a cycle that still runs. UsageError: `bad_sale`.
+    """
+    require_coordinator(db, hat)
+    if cycle.sale not in SALES:
+        raise UsageError("bad_sale", N_("A sale is one of: {sales}."), sales=", ".join(SALES))
+    check_window(cycle.opens, cycle.closes, cycle.zone, now)
+    check_cycle_name(db, hat, cycle.name, now, cycle.local)
+
+
+def new_cycle(tx: Transaction, hat: Hat, name: str, opens: int, closes: int, zone: str, sale: str) -> str:
+    """Open an order cycle of our hub for [opens, closes) (ms), which this device will answer; return its id.
+
+    Raises the same as `check_cycle`.
+    """
+    cycle = Cycle(secrets.token_bytes(16), 1, name, opens, closes, zone, sale, hat.device)  # type: ignore[arg-type]
+    check_cycle(tx.db, hat, cycle, tx.now)
+    tx.append(hat.member, Log.CATALOG, [cycle])
+    return base32_id(cycle.local)

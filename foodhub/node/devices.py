@@ -1,7 +1,7 @@
 """The devices of a member: which there are and what each keeps, adding one, retiring one, handing a right over.
 
 Which devices count, and who keeps what, stands in the views. A device above this one in rank is never retired from
-here: that is for the recovery words.
+here: that is for itself, for a device above it, or for the recovery words.
 """
 
 import secrets
@@ -35,7 +35,8 @@ SHORTEST = 4
 class DeviceRow(msgspec.Struct, frozen=True):
     """A device of a member; `key` is its signing key.
 
-    `state` is active, retired, waiting (enrolled and not certified) or refused (it will not be, see `reason`).
+    `state` is active, forked (in use, and contradicts itself in one of its logs), retired, waiting (enrolled and not
+    certified) or refused (it will not be, see `reason`).
     `entries` are those held here; of this device's own, `pending` are known to no other node and `not_always_on` to
     none that is always on. `since` and `last` are the times of its first and last entry here.
     """
@@ -96,7 +97,10 @@ def _highest(db: sqlite3.Connection, member: bytes) -> bytes:
 def list_devices(db: sqlite3.Connection, hat: Hat) -> list[DeviceRow]:
     """Return the devices of a member of this home: in rank order, those that wait to be certified behind them."""
     rows = db.execute(
-        "SELECT key, always_on, retired, heir FROM device WHERE member = ? ORDER BY retired, position", (hat.member,)
+        "SELECT key, always_on, CASE WHEN retired THEN 'retired'"
+        " WHEN EXISTS (SELECT 1 FROM fork_proof WHERE author = key) THEN 'forked' ELSE 'active' END, heir"
+        " FROM device WHERE member = ? ORDER BY retired, position",
+        (hat.member,),
     ).fetchall()
     rights = {right: keeper_of(db, hat.member, right) for right in RIGHTS}
     found = [
@@ -106,12 +110,12 @@ def list_devices(db: sqlite3.Connection, hat: Hat) -> list[DeviceRow]:
             key,
             _Standing(
                 bool(always_on),
-                "retired" if retired else "active",
+                state,
                 rights=[right for right, keeper in rights.items() if keeper == key],
-                heir=base32_id(heir) if retired and heir else "",
+                heir=base32_id(heir) if state == "retired" and heir else "",
             ),
         )
-        for key, always_on, retired, heir in rows
+        for key, always_on, state, heir in rows
     ]
     return found + [_waiting(db, hat, enrolment) for enrolment in enrolments(db, hat.member)]
 
@@ -278,7 +282,7 @@ def check_retirable(db: sqlite3.Connection, hat: Hat, row: DeviceRow, heir: byte
         RefusedError: it is retired, was never certified, ranks above this one, or is the last; or the heir is none.
     """
     require_device(db, hat)
-    if row.state != "active":
+    if row.state not in {"active", "forked"}:
         raise RefusedError(
             "not_active", N_("The device {device} is not in use: there is nothing to retire."), device=row.id[:8]
         )
@@ -297,7 +301,7 @@ def check_retirable(db: sqlite3.Connection, hat: Hat, row: DeviceRow, heir: byte
         raise RefusedError(
             "device_ranks_above",
             N_("The device {device} is older than this one, which can't retire it."),
-            N_("Only the recovery words can: foodhub recover"),
+            N_("It can itself, and so can a device older than it; else the recovery words: foodhub recover"),
             device=row.id[:8],
         )
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from foodhub.catalog.naming import base32_id
-from foodhub.catalog.statements import Product, Stock
+from foodhub.catalog.statements import Case, Product, Stock
 from foodhub.log.body import Unread, open_payload
 from foodhub.log.faults import PeerFault
 from foodhub.log.header import Kind, Log
@@ -21,7 +21,8 @@ from foodhub.log.seal import unseal
 from foodhub.node.hat import shown_name
 from foodhub.node.ranks import removal_of
 from foodhub.node.state import LOG_NAMES
-from foodhub.orders.statements import Answer, Order, Total
+from foodhub.orders.exchanges import Close, Draft, Opening, Outgoing, Plan, Repeat
+from foodhub.orders.statements import Answer, Cycle, Order, Total
 from foodhub.store.fold import READERS
 from foodhub.store.schema import SEQ_BITS
 from foodhub.store.transaction import Transaction
@@ -139,12 +140,15 @@ def kind_of(statement: Any) -> str:
 
 
 class Names:
-    """What products are called: as they count, and where nothing of one counts, as it was set aside."""
+    """What products and cycles are called: as they count, and where nothing of one counts, as it was set aside."""
 
     def __init__(self, db: sqlite3.Connection, asides: Iterable[Aside]) -> None:
         self._db = db
         self._aside = {
-            (each.member, said.local): said.name for each in asides for said in each.statements if type(said) is Product
+            (each.member, said.local): said.name
+            for each in asides
+            for said in each.statements
+            if isinstance(said, Product | Cycle)
         }
 
     def product(self, owner: bytes, local: bytes) -> str:
@@ -155,13 +159,32 @@ class Names:
         ).fetchone()
         return row[0] if row else self._aside.get((owner, local), base32_id(local)[:8])
 
+    def cycle(self, owner: bytes, local: bytes) -> str:
+        """Return what a cycle is called, or the beginning of its id."""
+        row = self._db.execute(
+            "SELECT c.name FROM cycle c JOIN member m ON m.ref = c.owner WHERE m.id = ? AND c.local = ?", (owner, local)
+        ).fetchone()
+        return row[0] if row else self._aside.get((owner, local), base32_id(local)[:8])
+
+    def _of_cycle(self, owner: bytes, statement: Any) -> str:
+        match statement:
+            case Outgoing(cycle_owner=whose, cycle=local) | Close(cycle_owner=whose, cycle=local):
+                return self.cycle(whose, local)
+            case Draft(cycle=Cycle(name=name)):
+                return name
+            case Repeat(cycle=local):
+                return self.cycle(owner, local)
+        return self.cycle(owner, statement.local)
+
     def about(self, owner: bytes, statement: Any) -> str:
         """Say in a word or two what or whom a statement is about."""
         match statement:
             case Product(name=name, variant=variant):
                 return f"{name}, {variant}" if variant else name
-            case Stock(local=local):
+            case Stock(local=local) | Case(local=local):
                 return self.product(owner, local)
+            case Plan() | Opening() | Outgoing() | Close() | Draft() | Repeat():
+                return self._of_cycle(owner, statement)
             case Order(local=local) | Answer(order=local):
                 return order_number(local)
             case Total(producer=producer, product=product):

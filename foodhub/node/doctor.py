@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from foodhub.errors import N_, FoodhubError
@@ -156,7 +157,7 @@ def _check_logs(examined: Examined) -> Iterator[Finding]:
     if not found.faults:
         yield ok(
             "logs",
-            N_("All is as it was signed: {entries} entries, {logs} logs, {signatures} signatures."),
+            N_("All is as it was signed. Entries: {entries}, logs: {logs}, signatures: {signatures}."),
             entries=found.entries,
             logs=found.logs,
             signatures=found.signatures,
@@ -259,16 +260,14 @@ def _check_clock(examined: Examined) -> Iterator[Finding]:
     ).fetchall()
     if rows:
         names = [shown_name(examined.db, member) for member, _ in rows]
-        days = (rows[0][1] - examined.now) // DAY_MS
+        newest = rows[0][1]
         yield warning(
             "clock",
-            N_(
-                "This machine's clock may be wrong: the newest entries are {days} days ahead of it. They are by:"
-                " {names}"
-            ),
+            N_("This machine's clock may be wrong: the newest entries were signed on {day}. They are by: {names}"),
             N_("Set the clock of this machine; if it is right, tell whoever wrote them."),
             code="clock_behind",
-            days=days,
+            day=datetime.fromtimestamp(newest / 1000, UTC).date().isoformat(),
+            days=(newest - examined.now) // DAY_MS,
             names=names,
         )
 
@@ -286,7 +285,7 @@ def _check_disk(examined: Examined) -> Iterator[Finding]:
     details = {"mb": free // _MB, "size": -(-size // _MB)}
     hint = N_("Make room: what is signed or received has to be written.")
     if free < FULL_DISK:
-        yield bad("disk", N_("The disk of this home is full: {mb} MB are left."), hint, code="disk_full", **details)
+        yield bad("disk", N_("The disk of this home is full ({mb} MB left)."), hint, code="disk_full", **details)
     elif free < max(LOW_DISK, size):
         message = N_("The disk of this home has {mb} MB left; the database has {size} MB.")
         yield warning("disk", message, hint, code="disk_low", **details)

@@ -13,12 +13,24 @@ from foodhub.log.header import Log
 from foodhub.node.answering import answer_orders, has_work
 from foodhub.node.checkpoints import checkpoint_due, write_checkpoint
 from foodhub.node.circuit_log import first_statement
+from foodhub.node.closing import close_due, next_close, write_closes
+from foodhub.node.contacts import cards_due, share_cards
 from foodhub.node.enrolling import certify, to_certify
 from foodhub.node.epochs import keys_due, renew
 from foodhub.node.erase_requests import answer_requests, requests_due
+from foodhub.node.exchanges import own_closings
 from foodhub.node.hat import Hat, hats
 from foodhub.node.home import now
+from foodhub.node.opening import next_opening, opening_due, write_openings
+from foodhub.node.purchasing import next_purchase, purchases_due, send_due_purchases
+from foodhub.node.repeating import next_repeat, repeat_cycles, repeat_due
+from foodhub.node.reserving import grant_by_rule, grants_due
 from foodhub.node.retention import sweep, sweep_due
+from foodhub.node.returning import give_back, returns_due
+from foodhub.node.standing import fallen
+from foodhub.node.standing_orders import place_standing, standing_due
+from foodhub.node.tallies import next_tally
+from foodhub.node.waking import is_waking
 from foodhub.store.schema import SEQ_BITS
 from foodhub.store.transaction import Transaction
 
@@ -33,35 +45,80 @@ def perform(tx: Transaction) -> int:
     return done
 
 
-def due(db: sqlite3.Connection) -> bool:
-    """Say, without writing anything, whether a duty may be due."""
+def due(db: sqlite3.Connection, at: int | None = None) -> bool:
+    """Say, without writing anything, whether a duty may be due, now or at another time (ms)."""
+    at = now() if at is None else at
     own = [hat for hat in hats(db) if _counts(db, hat)]
     return any(
-        _unadmitted(db, hat) or to_certify(db, hat) or keys_due(db, hat) or has_work(db, hat) or _house_waits(db, hat)
+        _unadmitted(db, hat)
+        or to_certify(db, hat)
+        or keys_due(db, hat)
+        or _stock_moves(db, hat, at)
+        or has_work(db, hat, at)
+        or _cycle_turns(db, hat, at)
+        or standing_due(db, hat, at)
+        or purchases_due(db, hat, at)
+        or _house_waits(db, hat, at)
         for hat in own
     )
 
 
+def next_due(db: sqlite3.Connection, at: int) -> int | None:
+    """Return when (ms) the clock next makes something due, maybe at `at` or before; None for nothing that is known.
+
+    Whatever waits until this home has heard the others (see `waking`) is left out: it is looked at when that is over.
+    """
+    own = [hat for hat in hats(db) if _counts(db, hat)]
+    if is_waking(db) or _read_only(db):
+        return None
+    times = [find(db, hat, at) for hat in own for find in (next_opening, next_close, next_repeat, next_purchase)]
+    times += [time for hat in own for time in own_closings(db, hat.member, at)]
+    times += [next_tally(db, hat) for hat in own]
+    return min((time for time in times if time is not None), default=None)
+
+
+def _cycle_turns(db: sqlite3.Connection, hat: Hat, at: int) -> bool:
+    """Say whether a cycle of this member opens, closes or comes again."""
+    if _read_only(db) or fallen(db, hat) is not None:
+        return False
+    return bool(opening_due(db, hat, at) or repeat_due(db, hat, at) or close_due(db, hat, at))
+
+
+def _stock_moves(db: sqlite3.Connection, hat: Hat, at: int) -> bool:
+    """Say whether there may be stock to give back, or to set aside as this home grants it by itself."""
+    return not _read_only(db) and (returns_due(db, hat) or grants_due(db, hat, at))
+
+
 def _trade(tx: Transaction, hat: Hat) -> int:
-    """Answer orders and keep house; nothing is done while the member's newest key has not come to this device."""
+    """Open and close cycles, answer orders and keep house; nothing while the newest key has not come to this device."""
     try:
+        turned = _turn_cycles(tx, hat) + place_standing(tx, hat)
+        # What a producer asks for is given back before more is promised.
+        moved = give_back(tx, hat) + grant_by_rule(tx, hat)
         answered = answer_orders(tx, hat) if {"hub", "group"} & set(hat.roles) else 0
-        return answered + _keep_house(tx, hat)
+        return turned + moved + answered + send_due_purchases(tx, hat) + _keep_house(tx, hat)
     except RefusedError as error:
         if error.code != "key_awaited":
             raise
         return 0  # it is asked for before anything is sealed, so nothing is half done
 
 
+def _turn_cycles(tx: Transaction, hat: Hat) -> int:
+    """Open and close our cycles, and make those that come again, as the clock says."""
+    if not _cycle_turns(tx.db, hat, tx.now):
+        return 0
+    return write_openings(tx, hat) + repeat_cycles(tx, hat) + write_closes(tx, hat)
+
+
 def _keep_house(tx: Transaction, hat: Hat) -> int:
-    """Restate what holds in our catalog log, honour requests to erase, and erase what is older than our rules keep."""
+    """Show our cards, restate what holds in our catalog log, honour requests to erase, and erase what our rules say."""
     if _read_only(tx.db):
         return 0
-    return write_checkpoint(tx, hat) + answer_requests(tx, hat) + sweep(tx, hat)
+    return share_cards(tx, hat) + write_checkpoint(tx, hat) + answer_requests(tx, hat) + sweep(tx, hat)
 
 
-def _house_waits(db: sqlite3.Connection, hat: Hat) -> bool:
-    waits = checkpoint_due(db, hat) or requests_due(db, hat, now()) or sweep_due(db, hat, now())
+def _house_waits(db: sqlite3.Connection, hat: Hat, at: int) -> bool:
+    waits = checkpoint_due(db, hat) or requests_due(db, hat, at) or sweep_due(db, hat, at) or cards_due(db, hat)
     return waits and not _read_only(db)
 
 

@@ -17,7 +17,7 @@ from foodhub.log.keys import BoxKey, DeviceKeys, SigningKey, is_box_key
 from foodhub.node import live
 from foodhub.node.circuit_log import first_statement
 from foodhub.node.devices import enrolments, refusal_key, refused_enrolment
-from foodhub.node.epochs import share
+from foodhub.node.epochs import held_keys, share
 from foodhub.node.hat import Hat, hats
 from foodhub.node.setup import begin_knocking, check_circuit, check_free, enter_circuit, remember_addresses
 from foodhub.store.guard import Guard, begins, begun, file_identity, machine, not_read_only
@@ -212,7 +212,7 @@ def certify(tx: Transaction, hat: Hat) -> int:
             tx.db.execute("INSERT INTO meta VALUES (?, ?)", (refusal_key(each.device.signing), reason))
             continue
         used.add(each.ticket)
-        handed = share(tx.keyring.epochs_of(hat.member), each.device.signing, each.device.box)
+        handed = share(held_keys(tx, hat.member), each.device.signing, each.device.box)
         tx.append(hat.member, Log.CIRCUIT, [Certify(each.device.signing), handed])
         if tx.db.execute("SELECT 1 FROM device WHERE key = ?", (each.device.signing,)).fetchone() is None:
             # Whatever the reason: it is not tried again and again.

@@ -6,12 +6,13 @@ device that was retired never gets the next. Secrets are sealed here and stand n
 
 import secrets
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable
 
 from foodhub.circuit.statements import Epoch, Share
 from foodhub.log.header import Log
 from foodhub.log.keys import BoxKey, is_box_key, seal_to
-from foodhub.node.circuit_log import epochs_of, inception_of, shares_of
+from foodhub.node.circuit_log import all_epochs_of, inception_of, shares_of
 from foodhub.node.hat import Hat
 from foodhub.store.transaction import Transaction
 
@@ -45,9 +46,19 @@ def next_epoch(
     return seal_epoch(highest + 1, [*devices, *also], inception.recovery_box)
 
 
-def share(box_keys: Mapping[int, BoxKey], device: bytes, box: bytes) -> Share:
-    """Hand box keys (by number) to a device."""
-    return Share(device, [(number, seal_to(box, key.secret)) for number, key in sorted(box_keys.items())])
+def share(box_keys: Iterable[tuple[int, BoxKey]], device: bytes, box: bytes) -> Share:
+    """Hand box keys to a device: (number, key); where several have one number, all of these that are open here."""
+    return Share(device, [(number, seal_to(box, key.secret)) for number, key in box_keys])
+
+
+def held_keys(tx: Transaction, member: bytes) -> list[tuple[int, BoxKey]]:
+    """Return all box keys of a member of this home that are open here: (number, key), by number.
+
+    Two devices that knew nothing of each other may have made one of the same number. Nobody seals with the one that
+    does not count, but what was sealed with it before has to be read.
+    """
+    held = {key.public: key for key in tx.keyring.all_of(member)}
+    return [(each.number, held[each.public]) for each in all_epochs_of(tx.db, member) if each.public in held]
 
 
 def active(db: sqlite3.Connection, member: bytes) -> list[tuple[bytes, bytes]]:
@@ -71,13 +82,16 @@ def renew(tx: Transaction, hat: Hat) -> int:
         return 0
     known, lacking = _lacking(tx.db, hat)
     said: list[Epoch | Share] = [next_epoch(tx.db, hat.member)] if known else []
-    held = tx.keyring.epochs_of(hat.member)
-    for (device, box), numbers in lacking.items():
-        if handed := {number: held[number] for number in numbers if number in held}:
+    held = held_keys(tx, hat.member)
+    for (device, box), wanted in lacking.items():
+        if handed := [(number, key) for number, key in held if number in wanted]:
             said.append(share(handed, device, box))
-        for number in set(numbers) - handed.keys():
+        for number, stated in wanted.items():
+            found = sum(each == number for each, _ in handed)
             # Sealed to us by somebody who sealed nothing usable: noted, or the same would be due for ever.
-            tx.db.execute("INSERT OR REPLACE INTO meta VALUES (?, 1)", (_unusable(hat, number),))
+            note = _unusable(hat, number) if not found else _handed(device, number, stated) if found < stated else ""
+            if note:
+                tx.db.execute("INSERT OR REPLACE INTO meta VALUES (?, 1)", (note,))
     if said:
         tx.append(hat.member, Log.CIRCUIT, said)
     return len(said)
@@ -87,28 +101,62 @@ def _unusable(hat: Hat, number: int) -> str:
     return f"epoch_unusable:{hat.device.hex()}:{number}"
 
 
+def _handed(device: bytes, number: int, stated: int) -> str:
+    """Say that a device was handed what is open here of the keys of one number, of which so many are stated."""
+    return f"epoch_handed:{device.hex()}:{number}:{stated}"
+
+
 def _is_first(db: sqlite3.Connection, hat: Hat) -> bool:
     """Say whether this is the highest-ranked of several devices of its member: with one alone nothing is ever due."""
     devices = db.execute("SELECT key, retired FROM device WHERE member = ? ORDER BY position", (hat.member,)).fetchall()
     return len(devices) > 1 and next((key for key, retired in devices if not retired), None) == hat.device
 
 
-def _lacking(db: sqlite3.Connection, hat: Hat) -> tuple[bool, dict[tuple[bytes, bytes], list[int]]]:
-    """Return whether a retired device knows the newest key, and which keys each device lacks that we hold."""
-    known: dict[bytes, set[int]] = {}
-    epochs = epochs_of(db, hat.member)
-    for epoch in epochs:
-        for device, _ in epoch.sealed:
-            known.setdefault(device, set()).add(epoch.number)
-    for each in shares_of(db, hat.member):
-        known.setdefault(each.device, set()).update(number for number, _ in each.sealed)
-    newest = epochs[-1].number if epochs else 0
+class _Holders:
+    """Which device was given which box keys of a member, as its logs 0 say.
+
+    What is handed over has a number only; whoever does it hands over all keys of that number that it has, at once.
+    """
+
+    def __init__(self, db: sqlite3.Connection, member: bytes) -> None:
+        self.sealed: dict[int, list[set[bytes]]] = {}
+        for epoch in all_epochs_of(db, member):
+            self.sealed.setdefault(epoch.number, []).append({device for device, _ in epoch.sealed})
+        self._handed: dict[bytes, Counter[int]] = {}
+        for each in shares_of(db, member):
+            self._handed[each.device] = self._handed.get(each.device, Counter()) | Counter(n for n, _ in each.sealed)
+
+    def has_some(self, device: bytes, number: int) -> bool:
+        """Say whether a device has a key of this number."""
+        given = any(device in devices for devices in self.sealed.get(number, ()))
+        return given or self._handed.get(device, Counter())[number] > 0
+
+    def has_all(self, device: bytes, number: int) -> bool:
+        """Say whether a device has every key of this number."""
+        keys = self.sealed[number]
+        handed = self._handed.get(device, Counter())[number]
+        return handed >= len(keys) or all(device in devices for devices in keys)
+
+
+def _lacking(db: sqlite3.Connection, hat: Hat) -> tuple[bool, dict[tuple[bytes, bytes], dict[int, int]]]:
+    """Return whether a retired device knows the newest key, and what each device lacks that we have.
+
+    Of that the numbers, and how many keys of each there are.
+    """
+    holders = _Holders(db, hat.member)
+    newest = max(holders.sealed, default=0)
     retired = [key for (key,) in db.execute("SELECT key FROM device WHERE member = ? AND retired", (hat.member,))]
-    noted = {key for (key,) in db.execute("SELECT key FROM meta WHERE key LIKE 'epoch_unusable:%'")}
-    own = {number for number in known.get(hat.device, set()) if _unusable(hat, number) not in noted}
-    lacking = {
-        (device, box): sorted(own - known.get(device, set()))
-        for device, box in active(db, hat.member)
-        if is_box_key(box) and own - known.get(device, set())
+    query = "SELECT key FROM meta WHERE key LIKE 'epoch_unusable:%' OR key LIKE 'epoch_handed:%'"
+    noted = {key for (key,) in db.execute(query)}
+    own = {
+        number: len(keys)
+        for number, keys in holders.sealed.items()
+        if holders.has_some(hat.device, number) and _unusable(hat, number) not in noted
     }
-    return any(newest in known.get(device, set()) for device in retired), lacking
+    lacking: dict[tuple[bytes, bytes], dict[int, int]] = {}
+    for device, box in active(db, hat.member):
+        for number, count in own.items():
+            due = not (holders.has_all(device, number) or _handed(device, number, count) in noted)
+            if due and device != hat.device and is_box_key(box):
+                lacking.setdefault((device, box), {})[number] = count
+    return any(holders.has_some(device, newest) for device in retired), lacking

@@ -15,7 +15,15 @@ from foodhub.log.faults import PeerFault
 from foodhub.log.header import Kind, Log
 from foodhub.log.seal import unseal
 from foodhub.node.checkpoints import openings, read_log
-from foodhub.orders.statements import Allot, Answer, EraseAnswer, EraseRequest, Order, Receipt, Total
+from foodhub.node.clocks import AHEAD
+from foodhub.node.cycles import CycleRow, list_cycles
+from foodhub.node.deliveries import Deliveries
+from foodhub.orders.exchanges import Draft, Repeat
+from foodhub.orders.hands import Behalf, Belong, Claim, ClaimConfirmed, Represented
+from foodhub.orders.purchase import Purchase, PurchaseAnswer
+from foodhub.orders.reserving import Lower, Return
+from foodhub.orders.statements import Allot, Answer, EraseAnswer, EraseRequest, Remark, Standing
+from foodhub.store.facts import FACTS
 from foodhub.store.fold import READERS, read_catalog
 from foodhub.store.schema import SEQ_BITS
 from foodhub.store.transaction import Transaction
@@ -48,6 +56,8 @@ class Verdict:
 
 
 FREE = Verdict()
+_LASTS = (EraseRequest, EraseAnswer, Standing, Represented, Belong, Claim, ClaimConfirmed, Draft, Repeat)
+"""What holds, whatever the time, until it is said anew."""
 EVER = 1 << 62
 """Later than any time (ms)."""
 
@@ -146,6 +156,8 @@ class Judge:
             )
         }
         self._live: dict[bytes, set[tuple[Any, ...]]] = {}
+        self._rows: dict[tuple[bytes, bytes], CycleRow] | None = None
+        self._deliveries: dict[bytes, Deliveries] = {}
 
     def judge(self, entry: OwnEntry, kept_for: int = 0) -> Verdict:
         """Say whether an entry may be erased now; orders and what answers them `kept_for` ms after their close."""
@@ -155,7 +167,7 @@ class Judge:
             return Verdict("unreadable")
         if entry.log == Log.CATALOG:
             return Verdict("holds") if self._holds(entry) else FREE
-        if any(self._needed(each) for each in entry.statements):
+        if any(self._needed(each, entry.timestamp) for each in entry.statements):
             return Verdict("holds")
         closes = max((self.closes(each, entry.timestamp) for each in entry.statements), default=0)
         return Verdict("open", closes + kept_for) if closes and closes + kept_for > self._tx.now else FREE
@@ -163,22 +175,31 @@ class Judge:
     def closes(self, statement: Any, signed: int) -> int:
         """Return when the cycle of a statement of a log 2 closes (ms), 0 where it is of none that is known.
 
-        A receipt, and an answer to an order that is gone, name no cycle: it is one that was open when they were signed,
-        or before.
+        An answer to an order that is gone, and a remark on one, name no cycle: it is one that was open when they were
+        signed, or before.
         """
         match statement:
-            case Order() | Total() | Allot():
-                return self._cycles.get((statement.cycle_owner, statement.cycle), (0, 0))[1]
+            case Behalf(owner=owner, statement=Remark(local=order)):
+                return self._closes_of_order(owner, order, signed)
+            case Behalf(statement=inner):
+                return self.closes(inner, signed)
             case Answer(buyer=buyer, order=order):
-                row = self._db.execute(
-                    "SELECT p.cycle_owner, p.cycle FROM placement p JOIN member m ON m.ref = p.owner"
-                    " WHERE m.id = ? AND p.local = ?",
-                    (buyer, order),
-                ).fetchone()
-                return self._cycles.get(row, (0, 0))[1] if row else self._last_close(signed)
-            case Receipt():
-                return self._last_close(signed)
+                return self._closes_of_order(buyer, order, signed)
+            case Remark(local=order):
+                return self._closes_of_order(self._member, order, signed)
+            case Draft() | Repeat():
+                return 0
+        if hasattr(statement, "cycle_owner"):
+            return self._cycles.get((statement.cycle_owner, statement.cycle), (0, 0))[1]
         return 0
+
+    def _closes_of_order(self, buyer: bytes, order: bytes, signed: int) -> int:
+        row = self._db.execute(
+            "SELECT p.cycle_owner, p.cycle FROM placement p JOIN party m ON m.ref = p.owner"
+            " WHERE m.id = ? AND p.local = ?",
+            (buyer, order),
+        ).fetchone()
+        return self._cycles.get(row, (0, 0))[1] if row else self._last_close(signed)
 
     def _last_close(self, signed: int) -> int:
         own = [times for (owner, _), times in self._cycles.items() if owner == self._member]
@@ -188,32 +209,53 @@ class Judge:
         """Say whether an entry of a log 1 says something that still holds, or on which terms of a cycle rest."""
         if entry.device not in self._live:
             self._live[entry.device] = _live_facts(self._db, entry.device, self._tx.now)
-        return any(
-            (entry.seq, type(each).__name__, _key(each)) in self._live[entry.device] for each in entry.statements
-        )
+        return any((entry.seq, *named(each)) in self._live[entry.device] for each in entry.statements)
 
-    def _needed(self, statement: Any) -> bool:
+    def _needed(self, statement: Any, signed: int) -> bool:
         """Say whether a statement of a log 2 still does its work, whatever the time."""
         match statement:
-            case Allot(product=product, cycle_owner=owner, cycle=cycle):
-                return self._still_aside(product, self._cycles.get((owner, cycle), (0, 0))[1])
-            case EraseRequest() | EraseAnswer():
-                table = "erase_request" if isinstance(statement, EraseRequest) else "erase_answer"
-                query = (
-                    f"SELECT f.version FROM {table} f JOIN member m ON m.ref = f.owner"  # noqa: S608 - names of ours
-                    " WHERE m.id = ? AND f.local = ?"
-                )
-                row = self._db.execute(query, (self._member, statement.local)).fetchone()
-                return row is not None and row[0] == statement.version
+            case Behalf(owner=owner, statement=inner):
+                return self._needed_of(owner, inner, signed)
+        return self._needed_of(self._member, statement, signed)
+
+    def _needed_of(self, owner: bytes, statement: Any, signed: int) -> bool:
+        match statement:
+            case Allot():
+                return self._still_aside(owner, statement, signed)
+            case Lower():
+                return self._still_aside(owner, statement, 0)
+            case Return(producer=producer):
+                return self._still_aside(producer, statement, 0)
+        if isinstance(statement, _LASTS):
+            query = (
+                f"SELECT f.version FROM {FACTS[type(statement)].table} f JOIN party p ON p.ref = f.owner"  # noqa: S608 - names of ours
+                " WHERE p.id = ? AND f.local = ?"
+            )
+            row = self._db.execute(query, (owner, statement.local)).fetchone()
+            return row is not None and row[0] == statement.version
         return False
 
-    def _still_aside(self, product: bytes, closes: int) -> bool:
-        """Say whether a lower count would look free if what was set aside were forgotten (see `allotments`)."""
+    def _still_aside(self, producer: bytes, statement: Allot | Lower | Return, given_at: int) -> bool:
+        """Say whether what there is would look free, or short, if what was set aside were forgotten (see `shelf`).
+
+        Goods that are not counted now may be at any moment.
+        """
+        product = statement.product
         row = self._db.execute(
-            "SELECT s.mode, s.timestamp FROM stock s JOIN member m ON m.ref = s.owner WHERE m.id = ? AND s.local = ?",
-            (self._member, product),
+            "SELECT s.mode, s.timestamp FROM stock s JOIN party p ON p.ref = s.owner WHERE p.id = ? AND s.local = ?",
+            (producer, product),
         ).fetchone()
-        return row is not None and row[0] == "counted" and (not closes or row[1] < closes)
+        counted_at = row[1] if row and row[0] == "counted" else self._tx.now
+        if counted_at > self._tx.now + AHEAD:
+            return True  # nobody knows when that was counted
+        if self._rows is None:
+            self._rows = {cycle.key: cycle for cycle in list_cycles(self._db, self._tx.now)}
+        cycle = self._rows.get((statement.cycle_owner, statement.cycle))
+        if cycle is None:
+            return row is not None and row[0] == "counted"
+        if producer not in self._deliveries:
+            self._deliveries[producer] = Deliveries(self._db, producer)
+        return bool(max(self._deliveries[producer].leaves(cycle, product), given_at) >= counted_at)
 
 
 def _live_facts(db: sqlite3.Connection, device: bytes, now: int) -> set[tuple[Any, ...]]:
@@ -221,8 +263,24 @@ def _live_facts(db: sqlite3.Connection, device: bytes, now: int) -> set[tuple[An
         "SELECT ref, base, seq FROM log WHERE author = ? AND log = ?", (device, int(Log.CATALOG))
     ).fetchone()
     said = read_log(db, row[0], max(row[1], 1), row[2]) if row else []
-    return {(each.seq, each.fact[0], _key(each.statement)) for each in live(said, openings(db, now))}
+    return {(each.seq, *named(each.statement)) for each in live(said, openings(db, device, now))}
 
 
-def _key(statement: Any) -> tuple[bytes, int]:
-    return getattr(statement, "local", b""), getattr(statement, "version", 0)
+def named(statement: Any) -> tuple[bytes, str, bytes, int]:
+    """Return what tells a statement apart: whose it is (b"" for its writer's own), kind, local id and version."""
+    owner = statement.owner if isinstance(statement, Behalf) else b""
+    inner = inside(statement)
+    return owner, type(inner).__name__, getattr(inner, "local", b""), getattr(inner, "version", 0)
+
+
+def of_a_cycle(statement: Any) -> bool:
+    """Say whether a statement of a log 2 is of a cycle and is over with it; a purchase order and its answer stay."""
+    inner = inside(statement)
+    if isinstance(inner, Purchase | PurchaseAnswer):
+        return False
+    return isinstance(inner, Answer | Remark) or hasattr(inner, "cycle_owner")
+
+
+def inside(statement: Any) -> Any:
+    """Return a statement without the envelope in which somebody else put it."""
+    return statement.statement if isinstance(statement, Behalf) else statement

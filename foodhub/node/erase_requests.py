@@ -21,6 +21,7 @@ from foodhub.node.erasing import erase
 from foodhub.node.hat import Hat, shown_name
 from foodhub.node.standing import require_standing
 from foodhub.node.state import MemberRow
+from foodhub.orders.closing import Confirmation
 from foodhub.orders.statements import Answer, EraseAnswer, EraseRequest, derived_id
 from foodhub.store.transaction import Transaction
 
@@ -161,7 +162,7 @@ def _sort(tx: Transaction, hat: Hat, requester: bytes, entries: Iterable[OwnEntr
     judge = Judge(tx, hat.member)
     free, left = [], 0
     for entry in entries:
-        if all(isinstance(each, Answer) and each.buyer == requester for each in entry.statements):
+        if all(isinstance(each, Answer | Confirmation) and each.buyer == requester for each in entry.statements):
             verdict = judge.judge(entry, KEPT_AFTER_CLOSE)
             left = max(left, verdict.when)
             free += [entry] if verdict == FREE else []

@@ -16,13 +16,15 @@ from foodhub.catalog.naming import base32_id, find, id_bytes
 from foodhub.circuit.statements import Erase
 from foodhub.errors import N_, NotThereError, RefusedError, UsageError
 from foodhub.log.header import Kind, Log
-from foodhub.node.erasable import FREE, Judge, OwnEntry, Verdict, devices_of, own_entries
+from foodhub.node.disputed import kind_of
+from foodhub.node.erasable import FREE, Judge, OwnEntry, Verdict, devices_of, inside, named, own_entries
 from foodhub.node.hat import Hat
 from foodhub.node.orders import find_order
 from foodhub.node.products import list_products
 from foodhub.node.standing import require_standing
 from foodhub.node.state import LOG_NAMES
-from foodhub.orders.statements import Answer, Order
+from foodhub.orders.closing import Confirmation
+from foodhub.orders.statements import Answer, Order, Remark
 from foodhub.store.transaction import Transaction
 
 Span = tuple[bytes, int, int, int]
@@ -58,7 +60,7 @@ def choose_entries(
     if not found:
         raise NotThereError(
             "nothing_to_erase",
-            N_("There is nothing left to erase at these places of the {log} log."),
+            N_('There is nothing left to erase at these places of the log "{log}".'),
             N_("See how far it goes with: foodhub log show"),
             log=log,
         )
@@ -91,16 +93,21 @@ def choose_order(tx: Transaction, hat: Hat, text: str) -> list[OwnEntry]:
     order = find_order(tx.db, hat, text, tx.now)
     buyer, hub, cycle = id_bytes(order.customer_id), id_bytes(order.hub_id), id_bytes(order.cycle_id)
     placements = tx.db.execute(
-        "SELECT p.local, p.placed FROM placement p JOIN member m ON m.ref = p.owner"
+        "SELECT p.local, p.placed FROM placement p JOIN party m ON m.ref = p.owner"
         " WHERE m.id = ? AND p.hub = ? AND p.cycle = ?",
         (buyer, hub, cycle),
     ).fetchall()
     locals_ = {local for local, _ in placements}
 
     def about(statement: Any) -> bool:
-        if isinstance(statement, Order):
-            return statement.local in locals_
-        return isinstance(statement, Answer) and statement.buyer == buyer and statement.order in locals_
+        match inside(statement):
+            case Order(local=local) | Remark(local=local):
+                return local in locals_
+            case Answer(buyer=answered, order=local):
+                return answered == buyer and local in locals_
+            case Confirmation(buyer=confirmed, cycle=of):
+                return (confirmed, of) == (buyer, cycle)
+        return False
 
     found = [
         each
@@ -131,7 +138,7 @@ def choose_product(tx: Transaction, hat: Hat, text: str) -> tuple[list[OwnEntry]
         each
         for device in devices_of(tx.db, hat.member)
         for each in own_entries(tx, hat.member, (device, Log.CATALOG))
-        if each.kind == Kind.ERASABLE and any(getattr(said, "local", b"") == local for said in each.statements)
+        if each.kind == Kind.ERASABLE and any(getattr(inside(said), "local", b"") == local for said in each.statements)
     ]
     free = [each for each in about if judge.judge(each) == FREE]
     return free, len(about) - len(free)
@@ -152,28 +159,28 @@ def _refusal(entry: OwnEntry, verdict: Verdict) -> RefusedError:
         case "lasting":
             return RefusedError(
                 "entry_lasting",
-                N_("Entry {seq} of the {log} log can't be erased: it was signed to last."),
+                N_('Entry {seq} of the log "{log}" can\'t be erased: it was signed to last.'),
                 N_("Erasable is what was said of products, cycles and orders, outside of checkpoints."),
                 **place,
             )
         case "unreadable":
             return RefusedError(
                 "entry_unreadable",
-                N_("Entry {seq} of the {log} log can't be read here, so nobody can say what would be lost."),
+                N_('Entry {seq} of the log "{log}" can\'t be read here, so nobody can say what would be lost.'),
                 N_("It may be of a newer program, or sealed with a key that this device does not have."),
                 **place,
             )
         case "open":
             return RefusedError(
                 "order_in_open_cycle",
-                N_("Entry {seq} of the {log} log is of a cycle that closes on {when}."),
+                N_('Entry {seq} of the log "{log}" is of a cycle that closes on {when}.'),
                 N_("Erase it then. An order can be cancelled until then: foodhub order cancel ORDER"),
                 **place,
                 when=datetime.fromtimestamp(verdict.when / 1000, UTC).date().isoformat(),
             )
     return RefusedError(
         "entry_holds",
-        N_("Entry {seq} of the {log} log says something that still holds."),
+        N_('Entry {seq} of the log "{log}" says something that still holds.'),
         N_("Say it anew first (change or withdraw the product, count the stock again), then erase what was before."),
         **place,
     )
@@ -185,25 +192,28 @@ def _require_older_too(tx: Transaction, member: bytes, entries: Sequence[OwnEntr
     Raises:
         RefusedError: `older_version_left`.
     """
-    highest: dict[tuple[str, bytes], int] = {}
+    highest: dict[tuple[object, ...], int] = {}
     for entry in entries:
         for each in entry.statements if entry.log == Log.TRADE else ():
-            fact = type(each).__name__, getattr(each, "local", b"")
-            highest[fact] = max(highest.get(fact, 0), getattr(each, "version", 1))
+            *fact, version = named(each)
+            highest[tuple(fact)] = max(highest.get(tuple(fact), 0), version or 1)
     if all(version == 1 for version in highest.values()):
         return
     chosen = {(entry.device, entry.log, entry.seq) for entry in entries}
-    left: defaultdict[tuple[str, bytes], list[tuple[int, OwnEntry]]] = defaultdict(list)
+    left: defaultdict[tuple[object, ...], list[tuple[int, OwnEntry]]] = defaultdict(list)
     for device in devices_of(tx.db, member):
         for entry in own_entries(tx, member, (device, Log.TRADE)):
             for each in entry.statements if (device, entry.log, entry.seq) not in chosen else ():
-                left[type(each).__name__, getattr(each, "local", b"")].append((getattr(each, "version", 1), entry))
-    for fact, version in highest.items():
-        stays = left.get(fact, [])
+                *fact, version = named(each)
+                left[tuple(fact)].append((version or 1, entry))
+    for key, version in highest.items():
+        stays = left.get(key, [])
         if stays and max(number for number, _ in stays) < version:
             raise RefusedError(
                 "older_version_left",
-                N_("An older version of what you erase stands in entry {seq} of the {log} log, and would hold again."),
+                N_(
+                    'An older version of what you erase stands in entry {seq} of the log "{log}", and would hold again.'
+                ),
                 N_("Erase entry {seq} as well."),
                 log=LOG_NAMES[Log.TRADE],
                 seq=stays[0][1].seq,
@@ -217,7 +227,7 @@ def rows(entries: Iterable[OwnEntry]) -> list[ErasedRow]:
             log=LOG_NAMES[entry.log],
             seq=entry.seq,
             signed=datetime.fromtimestamp(entry.timestamp / 1000, UTC),
-            says=sorted({type(each).__name__.lower() for each in entry.statements}),
+            says=sorted({kind_of(each) for each in entry.statements}),
             bytes=entry.size,
         )
         for entry in entries

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foodhub.log.faults import PeerFault
@@ -18,6 +18,9 @@ from foodhub.store.transaction import Transaction
 
 HARMLESS = frozenset({"gap", "unknown_author", "above_limit", "unsigned", "branched"})
 """Why a run is dropped without being counted: this tells of the order in which things arrive, not of malice."""
+
+UNKNOWN = "unknown_author"
+"""Why somebody is refused of whom no device is known here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,8 @@ def take_branch(tx: Transaction, branch: Run, peer: str) -> str | None:
     try:
         tx.take_branch(branch)
     except PeerFault as fault:
-        tx.count_refusal(fault.code, peer)
+        if fault.code not in HARMLESS:
+            tx.count_refusal(fault.code, peer)
         return fault.code
     return None
 
@@ -141,7 +145,7 @@ def _heard_of(db: sqlite3.Connection) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who stands at the door; `standing` is None for one who is refused, and why. A household's name is ""."""
+    """Who a peer is; `standing` (a word of `p2p.commands`) is None for one who is refused. A household's name is ""."""
 
     standing: str | None
     refusal: str
@@ -169,10 +173,23 @@ def visitor(db: sqlite3.Connection, devices: Sequence[bytes], invite: bytes, now
         return Visitor(None if refusal else "joiner", refusal, names, always_on)
     if not serving and (member := _recovering_member(db, devices)):
         return Visitor("member", "", (member_name(db, member) or "",), always_on)
-    refusal = "" if serving else "unknown_author"
+    refusal = "" if serving else UNKNOWN
     if rows and not serving:
         refusal = "member_removed" if all(removed for _, _, _, removed in rows) else "device_retired"
     return Visitor("member" if serving else None, refusal, names, always_on)
+
+
+def met(found: Visitor, *, dialer: bool, joining: bool) -> Visitor:
+    """Say as what we deal with somebody: `dialer` if we dialed, `joining` if we are at the door ourselves.
+
+    Whom we dial we need not know: the logs 0 that we take prove themselves against the circuit's id. A joiner shows its
+    own in return, a member serves a stranger nothing.
+    """
+    if joining and (found.standing or dialer):
+        return replace(found, standing="joiner", refusal="")
+    if dialer and found.refusal == UNKNOWN:
+        return replace(found, standing="stranger")
+    return found
 
 
 def _recovering_member(db: sqlite3.Connection, keys: Sequence[bytes]) -> bytes | None:

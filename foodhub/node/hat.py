@@ -102,11 +102,12 @@ def require_member(db: sqlite3.Connection, hat: Hat) -> None:
 
 
 def member_name(db: sqlite3.Connection, member: bytes) -> str | None:
-    """Return what a member is called; None for a household of somebody else, whose name is private."""
+    """Return what a member is called; None for a household whose contact card is not sealed to this home."""
     row = db.execute(
-        "SELECT name FROM profile JOIN member ON member.ref = profile.owner WHERE member.id = ?"
-        " UNION ALL SELECT name FROM own WHERE member = ? LIMIT 1",
-        (member, member),
+        "SELECT f.name FROM profile f JOIN party p ON p.ref = f.owner WHERE p.id = ?"
+        " UNION ALL SELECT name FROM own WHERE member = ?"
+        " UNION ALL SELECT c.name FROM contact c JOIN party p ON p.ref = c.owner WHERE p.id = ? LIMIT 1",
+        (member, member, member),
     ).fetchone()
     return row[0] if row else None
 

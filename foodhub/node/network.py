@@ -75,7 +75,7 @@ async def _until_running(home: Path, child: asyncio.subprocess.Process) -> bool:
         await asyncio.sleep(0.02)
     raise FoodhubError(
         "network_slow",
-        N_("The network process did not start within {seconds} seconds."),
+        N_("The network process did not start within {seconds} s."),
         N_("See {log}."),
         seconds=int(START_SECONDS),
         log=str(home / "node.log"),

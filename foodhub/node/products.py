@@ -2,30 +2,32 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from foodhub.catalog.naming import Named, base32_id, find, fold, id_bytes
-from foodhub.catalog.ofn import Row, to_product, to_stock
+from foodhub.catalog.naming import Named, base32_id, find, fold
 from foodhub.catalog.product import LENGTHS, check, default_step, ordered_quantity
 from foodhub.catalog.statements import Product, Stock, product_id
 from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
 from foodhub.money import PricePer
+from foodhub.node.buyers import Buyer
+from foodhub.node.clocks import require_clock
 from foodhub.node.hat import Hat, currency, shown_name
 from foodhub.node.rights import require_right
 from foodhub.node.standing import require_standing, roles_of
 from foodhub.quantity import Unit, parse_quantity
 from foodhub.store.transaction import Transaction
 
-IMPORT_SLICE = 250
-"""Rows of an import that one transaction takes: about 25 ms of work."""
-
 
 class ProductRow(msgspec.Struct, frozen=True):
-    """A product as it is listed; field names are the JSON keys. `on_hand` is the published count, None on demand."""
+    """A product as it is listed; field names are the JSON keys.
+
+    `written_by` and `counted_by` name who stated it, and its stock, for the producer; "" where that one did itself.
+
+    `on_hand` is the published count, None on demand, also where that is capped: it is ordered in the same way.
+    """
 
     id: str
     producer: str
@@ -46,6 +48,8 @@ class ProductRow(msgspec.Struct, frozen=True):
     description: str
     withdrawn: bool
     version: int
+    written_by: str = ""
+    counted_by: str = ""
 
     @property
     def named(self) -> Named:
@@ -53,10 +57,16 @@ class ProductRow(msgspec.Struct, frozen=True):
         return Named(self.id, self.sku, self.name, self.variant)
 
 
+_DESCRIPTION = (
+    "(SELECT CAST(substr(e.payload, p.description_at, p.description_size) AS TEXT)"
+    " FROM entry e WHERE e.place = p.place)"
+)
 _COLUMNS = (
-    "SELECT p.local, m.id, p.sku, p.name, p.variant, p.category, p.unit, p.unit_value, p.price, p.price_per,"
-    " p.currency, s.mode, s.on_hand, p.unit_name, p.step, p.description, p.withdrawn OR m.removed, p.version"
-    " FROM product p JOIN member m ON m.ref = p.owner LEFT JOIN stock s ON s.owner = p.owner AND s.local = p.local"
+    "SELECT p.local, q.id, p.sku, p.name, p.variant, p.category, p.unit, p.unit_value, p.price, p.price_per,"  # noqa: S608 - names of ours
+    f" p.currency, s.mode, s.on_hand, p.unit_name, p.step, {_DESCRIPTION}, p.withdrawn OR coalesce(m.removed, 0),"
+    " p.version, (SELECT id FROM party WHERE ref = p.spoken), (SELECT id FROM party WHERE ref = s.spoken)"
+    " FROM product p JOIN party q ON q.ref = p.owner LEFT JOIN member m ON m.ref = p.owner"
+    " LEFT JOIN stock s ON s.owner = p.owner AND s.local = p.local"
 )
 
 
@@ -74,9 +84,9 @@ def list_products(
     """
     where, values = ["1"], []  # type: tuple[list[str], list[Any]]
     if not withdrawn:
-        where.append("NOT p.withdrawn AND NOT m.removed")
+        where.append("NOT p.withdrawn AND NOT coalesce(m.removed, 0)")
     if producer is not None:
-        where.append("m.id = ?")
+        where.append("q.id = ?")
         values.append(producer)
     if since:
         where.append("(p.arrival > ? OR s.arrival > ? OR m.arrival > ?)")
@@ -87,7 +97,8 @@ def list_products(
         owner = row[1]
         if owner not in sellers:
             sellers[owner] = shown_name(db, owner), base32_id(owner)
-        rows.append(_product_row(row, *sellers[owner]))
+        written = [shown_name(db, writer) if writer else "" for writer in row[-2:]]
+        rows.append(_product_row(row[:-2], *sellers[owner], *written))
     wanted = fold(search).split()
     if wanted:
         rows = [row for row in rows if _fits(row, wanted)]
@@ -110,16 +121,17 @@ def products_since(db: sqlite3.Connection, since: int) -> CatalogNews:
         (arrival,) = db.execute("SELECT value FROM meta WHERE key = 'arrival'").fetchone()
         rows = list_products(db, since=since, withdrawn=bool(since))
         (count,) = db.execute(
-            "SELECT count(*) FROM product p JOIN member m ON m.ref = p.owner WHERE NOT p.withdrawn AND NOT m.removed"
+            "SELECT count(*) FROM product p LEFT JOIN member m ON m.ref = p.owner"
+            " WHERE NOT p.withdrawn AND NOT coalesce(m.removed, 0)"
         ).fetchone()
     finally:
         db.execute("COMMIT")
     return CatalogNews(int(arrival), rows, int(count))
 
 
-def _product_row(row: Sequence[Any], producer: str, producer_id: str) -> ProductRow:
+def _product_row(row: Sequence[Any], producer: str, producer_id: str, written_by: str, counted_by: str) -> ProductRow:
     (local, _owner, sku, name, variant, category, unit, unit_value, price, price_per, code, mode, on_hand, *rest) = row
-    on_demand = mode == "on_demand"
+    on_demand = mode in {"on_demand", "capped"}
     count = None if on_demand else (on_hand or 0)
     unit_name, step, description, withdrawn, version = rest
     head = (
@@ -136,7 +148,8 @@ def _product_row(row: Sequence[Any], producer: str, producer_id: str) -> Product
         price_per,
         code,
     )
-    return ProductRow(*head, count, on_demand, unit_name, step, description, bool(withdrawn), version)
+    said = (bool(withdrawn), version, written_by, counted_by)
+    return ProductRow(*head, count, on_demand, unit_name, step, description, *said)
 
 
 def _fits(row: ProductRow, wanted: Iterable[str]) -> bool:
@@ -155,9 +168,9 @@ def find_product(db: sqlite3.Connection, text: str, *, producer: bytes | None = 
 
 def product_statement(db: sqlite3.Connection, owner: bytes, local: bytes) -> Product | None:
     """Return the statement of a product that holds, None when there is none."""
-    fields = ", ".join(f"p.{name}" for name in Product.__struct_fields__)
+    fields = ", ".join(_DESCRIPTION if name == "description" else f"p.{name}" for name in Product.__struct_fields__)
     row = db.execute(
-        f"SELECT {fields} FROM product p JOIN member m ON m.ref = p.owner WHERE m.id = ? AND p.local = ?",  # noqa: S608 - names of ours
+        f"SELECT {fields} FROM product p JOIN party m ON m.ref = p.owner WHERE m.id = ? AND p.local = ?",  # noqa: S608 - names of ours
         (owner, local),
     ).fetchone()
     if row is None:
@@ -169,14 +182,19 @@ def product_statement(db: sqlite3.Connection, owner: bytes, local: bytes) -> Pro
 def stock_statement(db: sqlite3.Connection, owner: bytes, local: bytes) -> Stock | None:
     """Return the statement of a product's stock that holds, None when there is none."""
     row = db.execute(
-        "SELECT s.local, s.version, s.mode, s.on_hand FROM stock s JOIN member m ON m.ref = s.owner"
+        "SELECT s.local, s.version, s.mode, s.on_hand FROM stock s JOIN party m ON m.ref = s.owner"
         " WHERE m.id = ? AND s.local = ?",
         (owner, local),
     ).fetchone()
     return Stock(*row) if row else None
 
 
-def _require_seller(db: sqlite3.Connection, hat: Hat) -> None:
+def require_seller(db: sqlite3.Connection, hat: Hat) -> None:
+    """Make sure that a member sells something.
+
+    Raises:
+        RefusedError: `not_a_producer`, or what it signs counts no more.
+    """
     require_standing(db, hat)
     if not {"producer", "hub"} & roles_of(db, hat.member):
         raise RefusedError(
@@ -187,26 +205,34 @@ def _require_seller(db: sqlite3.Connection, hat: Hat) -> None:
         )
 
 
-def put_product(tx: Transaction, hat: Hat, product: Product, stock: Stock | None) -> str:
+def put_product(tx: Transaction, hat: Hat, product: Product, stock: Stock | None, seller: Buyer | None = None) -> str:
     """Sign what differs from what holds; return `new`, `changed` or `unchanged`. Versions are set here.
+
+    With a `seller` it is that one's product, for whom we write.
 
     Raises:
         RefusedError: the stock differs, and another device counts it.
     """
-    statements, what = _differences(tx.db, hat.member, product, stock)
-    _append(tx, hat, statements)
+    if seller is not None:
+        require_standing(tx.db, hat)
+    owner = seller or Buyer(hat.member)
+    statements, what = differences(tx.db, owner.member, product, stock)
+    sign_products(tx, hat, [owner.enclose(each) for each in statements])
     return what
 
 
-def _append(tx: Transaction, hat: Hat, statements: Sequence[Any]) -> None:
+def sign_products(tx: Transaction, hat: Hat, statements: Sequence[Any]) -> None:
     """Sign statements of the catalog, if there are any; counting stock is a right that one device has."""
     if any(isinstance(statement, Stock) for statement in statements):
         require_right(tx.db, hat, "stock")
+    if any(isinstance(statement, Stock) and statement.mode == "counted" for statement in statements):
+        require_clock(tx, hat)
     if statements:
         tx.append(hat.member, Log.CATALOG, statements)
 
 
-def _differences(db: sqlite3.Connection, owner: bytes, product: Product, stock: Stock | None) -> tuple[list[Any], str]:
+def differences(db: sqlite3.Connection, owner: bytes, product: Product, stock: Stock | None) -> tuple[list[Any], str]:
+    """Return what has to be stated so that an owner's product and its stock are so; `new`, `changed` or `unchanged`."""
     statements: list[Any] = []
     held, counted = product_statement(db, owner, product.local), stock_statement(db, owner, product.local)
     renewed = msgspec.structs.replace(product, version=held.version if held else 1)
@@ -215,12 +241,19 @@ def _differences(db: sqlite3.Connection, owner: bytes, product: Product, stock: 
         check(renewed)
         statements.append(renewed)
     if stock is not None:
-        recount = msgspec.structs.replace(stock, version=counted.version if counted else 1)
+        recount = _in_mode(stock, counted)
         if recount != counted:
-            statements.append(msgspec.structs.replace(stock, version=counted.version + 1 if counted else 1))
+            statements.append(msgspec.structs.replace(recount, version=counted.version + 1 if counted else 1))
     if not statements:
         return [], "unchanged"
     return statements, "changed" if held else "new"
+
+
+def _in_mode(stock: Stock, held: Stock | None) -> Stock:
+    """Return a count under the version that holds; where there is a quantity for each cycle, it is another of these."""
+    kept = held is not None and held.mode in {"per_cycle", "capped"} and stock.mode == "counted"
+    mode = held.mode if held and kept else stock.mode
+    return msgspec.structs.replace(stock, mode=mode, version=held.version if held else 1)
 
 
 def add_product(
@@ -238,11 +271,24 @@ def add_product(
     Raises:
         RefusedError: this member sells nothing, or has this product already.
     """
-    _require_seller(tx.db, hat)
+    require_seller(tx.db, hat)
+    product = new_product(tx.db, hat.member, name, price=price, price_per=price_per, more=more)
+    put_product(tx, hat, product, stock_of(product.local, on_hand))
+    return base32_id(product.local)
+
+
+def new_product(
+    db: sqlite3.Connection, owner: bytes, name: str, *, price: int, price_per: str, more: dict[str, Any]
+) -> Product:
+    """Return a product that its owner does not have yet.
+
+    Raises:
+        RefusedError: it has this product already.
+    """
     unit = {"piece": more.get("unit", "piece"), "kg": "g", "l": "ml"}[price_per]
     value = more.get("unit_value", 1) if price_per == "piece" else 1
-    local = product_id(more.get("sku", ""), hat.member, name, more.get("variant", ""), unit, value)
-    held = product_statement(tx.db, hat.member, local)
+    local = product_id(more.get("sku", ""), owner, name, more.get("variant", ""), unit, value)
+    held = product_statement(db, owner, local)
     if held and not held.withdrawn:
         raise RefusedError(
             "product_exists",
@@ -250,7 +296,7 @@ def add_product(
             N_("Change it with: foodhub product set"),
             name=held.name,
         )
-    product = Product(
+    return Product(
         local=local,
         version=1,
         sku=more.get("sku", ""),
@@ -263,17 +309,16 @@ def add_product(
         unit_name=more.get("unit_name", ""),
         price=price,
         price_per=price_per,  # type: ignore[arg-type]
-        currency=currency(tx.db),
+        currency=currency(db),
         step=more.get("step") or default_step(price_per),  # type: ignore[arg-type]
         tax_category="",
         shipping_category="",
         withdrawn=False,
     )
-    put_product(tx, hat, product, _stock(local, on_hand))
-    return base32_id(local)
 
 
-def _stock(local: bytes, on_hand: int | None) -> Stock:
+def stock_of(local: bytes, on_hand: int | None) -> Stock:
+    """Return a count of a product, None for made on demand; its version is set where it is signed."""
     return Stock(local, 1, "on_demand", 0) if on_hand is None else Stock(local, 1, "counted", on_hand)
 
 
@@ -308,76 +353,8 @@ UNCHANGED = object()
 
 def set_product(tx: Transaction, hat: Hat, local: bytes, fields: dict[str, Any], on_hand: object = UNCHANGED) -> str:
     """Change fields of our own product, and its stock unless `UNCHANGED`; return `changed` or `unchanged`."""
-    _require_seller(tx.db, hat)
+    require_seller(tx.db, hat)
     held = product_statement(tx.db, hat.member, local)
     assert held is not None, "the caller found it in the same home"
-    stock = None if on_hand is UNCHANGED else _stock(local, on_hand)  # type: ignore[arg-type]
+    stock = None if on_hand is UNCHANGED else stock_of(local, on_hand)  # type: ignore[arg-type]
     return put_product(tx, hat, msgspec.structs.replace(held, **fields), stock)
-
-
-@dataclass(frozen=True, slots=True)
-class ImportPlan:
-    """What an import would do: for each row its product, and how many would be new, changed, unchanged or set to 0."""
-
-    rows: tuple[tuple[Row, bytes], ...]
-    zeroed: tuple[bytes, ...]
-    new: int
-    changed: int
-    unchanged: int
-
-
-def plan_import(db: sqlite3.Connection, hat: Hat, rows: Sequence[Row], *, zero_missing: bool) -> ImportPlan:
-    """Match rows with our own products by sku, else by name, variant, unit and content; change nothing.
-
-    Raises:
-        RefusedError: this member sells nothing.
-    """
-    _require_seller(db, hat)
-    own = list_products(db, producer=hat.member, withdrawn=True)
-    by_sku = {row.sku: row.id for row in own if row.sku}
-    claimed = {by_sku[row.sku] for row in rows if row.sku in by_sku}
-    by_contents = {_contents(row): row.id for row in own if row.id not in claimed}
-    ids = {row.id: id_bytes(row.id) for row in own}
-    planned, counts = [], {"new": 0, "changed": 0, "unchanged": 0}
-    code = currency(db)
-    for row in rows:
-        # What was made from such a row comes before a namesake, which may be another row's; no product is two rows'.
-        first = product_id(row.sku, hat.member, *_contents(row))
-        made = base32_id(first) if base32_id(first) in ids else None
-        known = by_sku.get(row.sku) or made or by_contents.pop(_contents(row), None)
-        local = ids[known] if known else first
-        planned.append((row, local))
-        counts[_differences(db, hat.member, *_statements(row, local, code))[1] if known else "new"] += 1
-    listed = {base32_id(local) for _, local in planned}
-    zeroed = tuple(ids[row.id] for row in own if zero_missing and row.on_hand and row.id not in listed)
-    return ImportPlan(tuple(planned), zeroed, **counts)
-
-
-def _contents(row: Row | ProductRow) -> tuple[str, str, Unit, int]:
-    """Return what a product without a sku is known by."""
-    return row.name, row.variant, row.unit, row.unit_value  # type: ignore[return-value]
-
-
-def _statements(row: Row, local: bytes, code: str) -> tuple[Product, Stock]:
-    return to_product(row, local=local, version=1, currency=code), to_stock(row, local=local, version=1)
-
-
-def import_slice(tx: Transaction, hat: Hat, rows: Sequence[tuple[Row, bytes]]) -> int:
-    """Sign one slice of a planned import; return how many statements that took (0 when nothing had changed)."""
-    _require_seller(tx.db, hat)
-    code = currency(tx.db)
-    statements: list[Any] = []
-    for row, local in rows:
-        statements += _differences(tx.db, hat.member, *_statements(row, local, code))[0]
-    _append(tx, hat, statements)
-    return len(statements)
-
-
-def zero_stock(tx: Transaction, hat: Hat, locals_: Sequence[bytes]) -> None:
-    """Set the stock of our own products to zero."""
-    statements = []
-    for local in locals_:
-        held = stock_statement(tx.db, hat.member, local)
-        if held and held.on_hand:
-            statements.append(Stock(local, held.version + 1, "counted", 0))
-    _append(tx, hat, statements)

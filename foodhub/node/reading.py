@@ -3,24 +3,23 @@
 It takes no lock and changes no entry; whoever watches a home, or writes, opens it with `application.open_node` instead.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from sqlite3 import Connection, DatabaseError
 from typing import Concatenate, ParamSpec, TypeVar
 
 from foodhub.errors import FoodhubError
 from foodhub.node.home import DATABASE
 from foodhub.store.database import needs_refold, open_database
 
+__all__ = ["Connection", "open_reading", "read"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 @contextmanager
-def open_reading(
-    home: Path, told: Callable[[int, int], None] = lambda _done, _total: None
-) -> Iterator[sqlite3.Connection]:
+def open_reading(home: Path, told: Callable[[int, int], None] = lambda _done, _total: None) -> Iterator[Connection]:
     """Open the database of a home for a few reading functions; views of an older program are made anew first.
 
     `told` is called while that is done, with how many entries of how many are.
@@ -41,11 +40,11 @@ def views_are_old(home: Path) -> bool:
     try:
         with closing(open_database(home / DATABASE)) as db:
             return needs_refold(db)
-    except (FoodhubError, sqlite3.DatabaseError):
+    except (FoodhubError, DatabaseError):
         return False  # the command itself will say what is wrong
 
 
-def read(home: Path, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+def read(home: Path, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run one reading function of `foodhub.node` on a home."""
     with open_reading(home) as db:
         return work(db, *args, **kwargs)

@@ -2,14 +2,15 @@
 
 The new device retires all before it, with cuts at what could be fetched of their logs; the words open the member's box
 keys again. Meanwhile the key that signs stands in a file beside the other keys, for the network process to prove itself
-with. The file is good for no longer than the command that wrote it lives; whoever finds it later removes it.
+with. The file is good for no longer than the command that wrote it lives, which holds an OS lock; whoever finds it
+later removes it.
 """
 
 import json
-import os
 import sqlite3
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from foodhub.circuit.statements import Device, Epoch, Inception, Recover, Share,
 from foodhub.errors import N_, NotSetUpError, NotThereError, RefusedError
 from foodhub.log.header import Log
 from foodhub.log.keys import BoxKey, DeviceKeys, SigningKey
-from foodhub.node.circuit_log import epochs_of, first_statement, inceptions
+from foodhub.node.circuit_log import all_epochs_of, first_statement, inceptions
 from foodhub.node.devices import cuts_of
 from foodhub.node.enrolling import new_device, new_keys, spoiled
 from foodhub.node.epochs import next_epoch, share
@@ -26,6 +27,7 @@ from foodhub.node.hat import Hat, hats, shown_name
 from foodhub.node.recovery_words import RecoveryKeys
 from foodhub.node.setup import check_circuit, enter_circuit, remember_addresses, write_secret
 from foodhub.store.guard import begins, begun
+from foodhub.store.lock import FileLock
 from foodhub.store.transaction import Transaction
 
 CIRCUIT_UNKNOWN = (
@@ -94,15 +96,17 @@ def _file(home: Path) -> Path:
 
 
 def recovering(home: Path) -> Recovering | None:
-    """Return the recovery that a living command runs on this home, None for none; what one left over is removed."""
+    """Return the recovery that a living command runs on this home, None for none; what a dead one left is removed."""
+    if not _file(home).exists():
+        return None
+    with closing(FileLock(_lock(home))) as lock:
+        if not lock.is_held():
+            end_recovery(home)
+            return None
     try:
         content = json.loads(_file(home).read_text("utf-8"))
         circuit, words, signing, box = (b64decode(content[name]) for name in ("circuit", "words", "signing", "box"))
-        os.kill(content["process"], 0)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError):
-        end_recovery(home)
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
     keys = DeviceKeys(SigningKey(signing), BoxKey(box))
     return Recovering(circuit, SigningKey(words), keys, bool(content["everything"]))
@@ -116,7 +120,33 @@ def _write(home: Path, found: Recovering) -> None:
         "box": found.device.box.secret,
     }
     content = {name: b64encode(value).decode() for name, value in secret.items()}
-    write_secret(_file(home), {**content, "everything": found.everything, "process": os.getpid()})
+    write_secret(_file(home), {**content, "everything": found.everything})
+
+
+@contextmanager
+def hold_recovery(home: Path) -> Iterator[None]:
+    """Hold the one recovery that a home can run at a time, and remove in the end what it left for the network process.
+
+    The lock is the operating system's, so a command that is killed holds nothing, and its key is used no more.
+
+    Raises:
+        RefusedError: `recovery_runs` while another command recovers here.
+    """
+    with closing(FileLock(_lock(home))) as lock:
+        if not lock.try_acquire():
+            raise RefusedError(
+                "recovery_runs",
+                N_("Another command recovers a member in this home."),
+                N_("Let it come to its end, or stop it, then run this again."),
+            )
+        try:
+            yield
+        finally:
+            end_recovery(home)
+
+
+def _lock(home: Path) -> Path:
+    return home / "recovery.lock"
 
 
 def end_recovery(home: Path) -> None:
@@ -127,6 +157,7 @@ def end_recovery(home: Path) -> None:
 def begin_recovery(tx: Transaction, home: Path, keys: RecoveryKeys, card: Card | None, peers: Sequence[str]) -> None:
     """Make the keys of a device and leave them, and the key of the words, for the network process to knock with.
 
+    Whoever calls this holds the recovery (see `hold_recovery`): else nobody believes what is left.
     A recovery that was signed here before and reached nobody goes on with its device.
 
     Raises:
@@ -247,7 +278,7 @@ def recover(tx: Transaction, hat: Hat, keys: RecoveryKeys) -> None:
     cuts = [cut for each in devices for cut in cuts_of(tx.db, each)]
     proof = keys.signing.sign("recover", proof_of_recovery(tx.circuit, hat.member, number, device, cuts))
     epoch = next_epoch(tx.db, hat.member, without=devices, also=[(device.signing, device.box)])
-    opened = _open(epochs_of(tx.db, hat.member), keys.box)
+    opened = _open(all_epochs_of(tx.db, hat.member), keys.box)
     said: list[Recover | Epoch | Share] = [Recover(hat.member, number, device, cuts, proof), epoch]
     begins(tx.db, hat.device)
     tx.append(hat.member, Log.CIRCUIT, [*said, share(opened, device.signing, device.box)])
@@ -260,13 +291,13 @@ def _was_always_on(db: sqlite3.Connection, member: bytes) -> bool:
     return bool(row and row[0])
 
 
-def _open(epochs: Sequence[Epoch], box: BoxKey) -> dict[int, BoxKey]:
+def _open(epochs: Sequence[Epoch], box: BoxKey) -> list[tuple[int, BoxKey]]:
     """Open box keys with the one of the words; what does not open, or is not what it says, is left out."""
-    found = {}
+    found = []
     for epoch in epochs:
         secret = box.open(epoch.recovery)
         if secret is not None and len(secret) == 32 and BoxKey(secret).public == epoch.public:
-            found[epoch.number] = BoxKey(secret)
+            found.append((epoch.number, BoxKey(secret)))
     return found
 
 

@@ -78,9 +78,7 @@ def read_words(typed: Sequence[str]) -> RecoveryKeys:
     from mnemonic import Mnemonic
 
     if len(typed) != COUNT:
-        raise UsageError(
-            "word_count", N_("There are {found} words, and {most} are needed."), found=len(typed), most=COUNT
-        )
+        raise UsageError("word_count", N_("Words found: {found}. Needed: {most}."), found=len(typed), most=COUNT)
     words = " ".join(read_word(number, text) for number, text in enumerate(typed, 1))
     known = Mnemonic("english")
     if not known.check(words):

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from foodhub.catalog.statements import Product, Stock
+from foodhub.catalog.statements import Case, Product, Stock
 from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
 from foodhub.node.cycles import list_cycles
@@ -19,12 +19,17 @@ from foodhub.node.disputed import Names, kind_of, set_aside
 from foodhub.node.hat import Hat, shown_name
 from foodhub.node.rights import require_right
 from foodhub.node.standing import require_standing
+from foodhub.orders.exchanges import Close, Draft, Opening, Outgoing, Plan, Repeat
 from foodhub.orders.statements import Cycle, Order, Profile
 from foodhub.store.facts import FACTS, Stated
 from foodhub.store.transaction import Transaction
 
-AGAIN = (Profile, Product, Stock, Cycle, Order)
+AGAIN = (Profile, Product, Stock, Case, Cycle, Plan, Outgoing, Opening, Close, Draft, Repeat, Order)
 """What can be said again, in the order in which it builds on each other: it spends nothing."""
+
+
+_OF_DESK = (Cycle, Plan, Outgoing, Opening, Close, Draft, Repeat)
+"""What only the device says that runs the cycles."""
 
 
 class AgainRow(msgspec.Struct, frozen=True):
@@ -69,9 +74,10 @@ def reissue(tx: Transaction, hat: Hat) -> int:
     wanted = [fact.statement for fact in _facts(tx, hat) if fact.row.state == "again"]
     if any(isinstance(each, Stock) for each in wanted):
         require_right(tx.db, hat, "stock")
-    public = [each for each in wanted if not isinstance(each, Order)]
-    if public:
-        tx.append(hat.member, Log.CATALOG, public)
+    said = [each for each in wanted if not isinstance(each, Order)]
+    for log in (Log.CATALOG, Log.TRADE):  # what of log 2 is no order is ours alone
+        if found := [each for each in said if FACTS[type(each)].log == log]:
+            tx.append(hat.member, log, found)
     for order in wanted:
         if isinstance(order, Order):
             _append_order(tx, hat, order)
@@ -113,7 +119,7 @@ def _plan(tx: Transaction, hat: Hat, timestamp: int, said: Any, names: Names) ->
     if state == "again":
         version = 1 + max(said.version, _counted_version(tx.db, hat.member, said))
         again = msgspec.structs.replace(said, version=version)
-        if isinstance(again, Cycle) and desk_of(tx.db, again.device) != hat.device:
+        if isinstance(again, Cycle | Outgoing) and desk_of(tx.db, again.device) != hat.device:
             again = msgspec.structs.replace(again, device=hat.device)
     return _Fact(AgainRow(kind_of(said), names.about(hat.member, said), version, state), again)
 
@@ -124,18 +130,17 @@ def _state(tx: Transaction, hat: Hat, timestamp: int, said: Any) -> str:
         return "spent"
     counted = _counted(tx.db, hat.member, said)
     if counted is not None:
-        version, at, values = counted
-        if values == _values(said):
+        version, at, same = counted
+        if same:
             return "same"
         if (version, at) > (said.version, timestamp):
             return "superseded"
     if isinstance(said, Stock) and keeper_of(tx.db, hat.member, "stock") != hat.device:
         return "other_device"
-    if isinstance(said, Cycle) and hat.device not in {
-        desk_of(tx.db, said.device),
-        keeper_of(tx.db, hat.member, "desk"),
-    }:
-        return "other_device"
+    if isinstance(said, _OF_DESK):
+        desk = desk_of(tx.db, said.device) if isinstance(said, Cycle | Outgoing) else b""
+        if hat.device not in {desk, keeper_of(tx.db, hat.member, "desk")}:
+            return "other_device"
     if isinstance(said, Order):
         places = {cycle.key: cycle.state for cycle in list_cycles(tx.db, tx.now)}
         if places.get((said.cycle_owner, said.cycle), "closed") == "closed":
@@ -148,21 +153,25 @@ def _columns(said: Any) -> list[str]:
     return [name for name in FACTS[type(said)].columns if name != "entry"]
 
 
-def _values(said: Any) -> tuple[Any, ...]:
+def _values(said: Any, payload: bytes) -> tuple[Any, ...]:
+    """Return the values of `_columns` as if the statement stood in this payload."""
     fact = FACTS[type(said)]
-    row = dict(zip(fact.columns, fact.row(said, Stated(0, frozenset(), 0, b"", 0, 0)), strict=True))
+    row = dict(zip(fact.columns, fact.row(said, Stated(0, frozenset(), 0, b"", 0, 0, payload)), strict=True))
     return tuple(row[name] for name in _columns(said))
 
 
-def _counted(db: sqlite3.Connection, owner: bytes, said: Any) -> tuple[int, int, tuple[Any, ...]] | None:
-    """Return version, time (ms) and values of the statement that holds about the same fact, None if none does."""
+def _counted(db: sqlite3.Connection, owner: bytes, said: Any) -> tuple[int, int, bool] | None:
+    """Return version and time (ms) of the statement that holds about the same fact, and whether it says the same."""
     columns = ", ".join(f"f.{name}" for name in ("version", "timestamp", *_columns(said)))
     row = db.execute(
-        f"SELECT {columns} FROM {FACTS[type(said)].table} f JOIN member m ON m.ref = f.owner"  # noqa: S608 - names of ours
-        " WHERE m.id = ? AND f.local = ?",
+        f"SELECT e.payload, {columns} FROM {FACTS[type(said)].table} f JOIN member m ON m.ref = f.owner"  # noqa: S608 - names of ours
+        " CROSS JOIN entry e ON e.place = f.place WHERE m.id = ? AND f.local = ?",
         (owner, getattr(said, "local", b"")),
     ).fetchone()
-    return (row[0], row[1], tuple(row[2:])) if row else None
+    if row is None:
+        return None
+    payload, version, timestamp, *values = row
+    return version, timestamp, tuple(values) == _values(said, payload)
 
 
 def _counted_version(db: sqlite3.Connection, owner: bytes, said: Any) -> int:

@@ -15,10 +15,9 @@ import msgspec
 from foodhub.errors import N_, UsageError
 from foodhub.log.header import Log
 from foodhub.node.devices import desk_of
-from foodhub.node.erasable import FREE, Judge, OwnEntry, Slices, devices_of
+from foodhub.node.erasable import FREE, Judge, OwnEntry, Slices, devices_of, of_a_cycle
 from foodhub.node.erasing import erase
 from foodhub.node.hat import Hat
-from foodhub.orders.statements import Allot, Answer, Order, Receipt, Total
 from foodhub.store.transaction import Transaction
 
 Rule = Literal["orders", "catalog"]
@@ -31,7 +30,6 @@ EVERY: Final = 24 * 3_600_000
 SLICE: Final = 300
 """Entries that one transaction opens: about 25 ms of work."""
 _LOGS: Final[dict[Rule, Log]] = {"orders": Log.TRADE, "catalog": Log.CATALOG}
-_ABOUT: Final = (Order, Answer, Receipt, Total, Allot)
 
 
 class RetentionRow(msgspec.Struct, frozen=True):
@@ -119,7 +117,7 @@ def _is_doomed(tx: Transaction, judge: Judge, entry: OwnEntry) -> bool:
         return True
     before = months_before(tx.now, months_of(tx.db, "orders"))
     closes = [judge.closes(each, entry.timestamp) for each in entry.statements]
-    return all(isinstance(each, _ABOUT) for each in entry.statements) and max(closes, default=0) < before
+    return all(map(of_a_cycle, entry.statements)) and max(closes, default=0) < before
 
 
 def _covered(tx: Transaction, hat: Hat) -> list[tuple[bytes, int, int]]:

@@ -1,15 +1,16 @@
 """A right that is spent has one spender: which device of a member that is, and whether it may go on from the last one.
 
 Nothing here moves a right (`devices` does); a device that is not the keeper is told which one is. The heir of a retired
-device answers its cycles.
+device answers its cycles, once it holds all that was promised: only its owner can say that it shall go on without.
 """
 
 import sqlite3
+from dataclasses import dataclass, replace
 
 from foodhub.catalog.naming import base32_id
-from foodhub.circuit.statements import Right
+from foodhub.circuit.statements import RIGHTS, Right
 from foodhub.errors import N_, RefusedError
-from foodhub.node.devices import desk_of, keeper_of
+from foodhub.node.devices import DeviceRow, desk_of, keeper_of, require_device
 from foodhub.node.hat import Hat
 from foodhub.node.standing import fallen
 from foodhub.store.circuit_view import CIRCUIT_ARRIVAL
@@ -44,24 +45,101 @@ def require_right(db: sqlite3.Connection, hat: Hat, right: Right) -> None:
         raise RefusedError(
             "predecessor_missing",
             N_("Not all that the retired device {device} of {name} signed has arrived here yet."),
-            N_("It may have promised more than is known here. Connect with the other nodes first: foodhub node run"),
+            N_(
+                "It may have promised more than is known here. Connect with the other nodes first: foodhub node run."
+                " If nobody has it any more: foodhub device go-on {device}"
+            ),
             name=hat.name,
             device=base32_id(missing)[:8],
         )
 
 
 def awaited(db: sqlite3.Connection, member: bytes) -> bytes | None:
-    """Return a retired device of a member whose log 1 or 2 is not here up to its cut; None when all are."""
-    row = db.execute(
-        'SELECT c.author FROM device d JOIN cut c ON c.author = d.key AND c.log > 0 AND c."limit" > 1'
+    """Return a retired device of which log 1 or 2 is not here up to its cut, and is waited for; None for none."""
+    return next((each.device for each in _missing(db, member) if not _gone_on(db, each.device)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What is not here of the logs 1 and 2 of a retired device: entries below its cut, and contents of entries.
+
+    `unreadable` says that a box key is missing, so that what is here can't all be read.
+    """
+
+    device: bytes
+    entries: int
+    payloads: int
+    unreadable: bool = False
+
+
+def _missing(db: sqlite3.Connection, member: bytes) -> list[Missing]:
+    rows = db.execute(
+        'SELECT c.author, max(min(c."limit", coalesce(f.seq, c."limit")) - 1 - coalesce(l.seq, 0), 0),'
+        " (SELECT count(*) FROM wanted w WHERE w.place > (l.ref << ?1) AND w.place <= (l.ref << ?1) + l.seq)"
+        ' FROM device d JOIN cut c ON c.author = d.key AND c.log > 0 AND c."limit" > 1'
         " LEFT JOIN fork_proof f ON f.author = c.author AND f.log = c.log"
         " LEFT JOIN log l ON l.author = c.author AND l.log = c.log"
-        ' WHERE d.member = ? AND d.retired AND (coalesce(l.seq, 0) < min(c."limit", coalesce(f.seq, c."limit")) - 1'
-        " OR EXISTS (SELECT 1 FROM wanted w WHERE w.place > (l.ref << ?) AND w.place <= (l.ref << ?) + l.seq))"
-        " ORDER BY c.author LIMIT 1",
-        (member, SEQ_BITS, SEQ_BITS),
-    ).fetchone()
-    return row[0] if row else None
+        " WHERE d.member = ?2 AND d.retired ORDER BY c.author, c.log",
+        (SEQ_BITS, member),
+    )
+    found: dict[bytes, Missing] = {}
+    for device, entries, payloads in rows:
+        before = found.get(device, Missing(device, 0, 0))
+        found[device] = Missing(device, before.entries + entries, before.payloads + payloads)
+    return [each for each in found.values() if each.entries or each.payloads]
+
+
+def to_go_on_without(db: sqlite3.Connection, hat: Hat, row: DeviceRow) -> Missing:
+    """Return what this device waits for of a retired one, if it spends what that one kept.
+
+    Raises:
+        RefusedError: `not_retired`, `nothing_missing`, or `not_the_keeper` where another device took over.
+    """
+    require_device(db, hat)
+    device = row.id[:8]
+    if row.state != "retired":
+        raise RefusedError("not_retired", N_("The device {device} was not retired: nobody took over."), device=device)
+    found = next((each for each in _missing(db, hat.member) if each.device == row.key), Missing(row.key, 0, 0))
+    found = replace(found, unreadable=desk_of(db, row.key) == hat.device and _locked(db, hat, row.key))
+    if not (found.entries or found.payloads or found.unreadable) or _gone_on(db, row.key):
+        raise RefusedError(
+            "nothing_missing",
+            N_("Nobody waits for anything of the retired device {device}."),
+            device=device,
+        )
+    heirs = {desk_of(db, row.key), *(keeper_of(db, hat.member, right) for right in RIGHTS)}
+    if hat.device not in heirs:
+        raise RefusedError(
+            "not_the_keeper",
+            N_("What the device {device} kept has gone to another device of {name}, not to this one."),
+            N_("Run the same command there. Which one it is: foodhub device list"),
+            device=device,
+            name=hat.name,
+        )
+    return found
+
+
+def go_on(tx: Transaction, hat: Hat, row: DeviceRow) -> Missing:
+    """Wait no longer for what is missing of a retired device; return what that is.
+
+    It may hold promises and allotments. Without them this device can't keep invariants I1 (no more is promised than was
+    set aside) and I2 (no more is set aside than was counted): only a person may decide that.
+
+    Raises:
+        RefusedError: see `to_go_on_without`.
+    """
+    found = to_go_on_without(tx.db, hat, row)
+    tx.db.execute("INSERT INTO meta VALUES (?, ?)", (_going_on(row.key), tx.now))
+    return found
+
+
+def _going_on(device: bytes) -> str:
+    return f"gone_on {device.hex()}"
+
+
+def _gone_on(db: sqlite3.Connection, device: bytes) -> bool:
+    """Say whether the owner decided here that nobody has what is missing of a retired device."""
+    return db.execute("SELECT 1 FROM meta WHERE key = ?", (_going_on(device),)).fetchone() is not None
 
 
 def line_of(db: sqlite3.Connection, device: bytes) -> list[bytes]:
@@ -78,37 +156,40 @@ def desks(db: sqlite3.Connection, hat: Hat) -> list[bytes]:
     """Return the devices whose cycles this one answers now: itself, and those whose heir it is.
 
     An heir waits until it holds, and can read, all that the retired device signed up to its cut: else it might promise
-    the same goods again.
+    the same goods again. Its owner can end that (see `go_on`).
     """
     named = db.execute(
-        "SELECT DISTINCT c.device FROM cycle c JOIN member m ON m.ref = c.owner WHERE m.id = ?", (hat.member,)
+        "SELECT c.device FROM cycle c JOIN member m ON m.ref = c.owner WHERE m.id = ?1"
+        " UNION SELECT o.device FROM outgoing o JOIN member m ON m.ref = o.owner WHERE m.id = ?1",
+        (hat.member,),
     ).fetchall()
     ours = [device for (device,) in named if desk_of(db, device) == hat.device]
     if not ours or fallen(db, hat) is not None:
         return []
-    waits = any(device != hat.device for device in ours) and (awaited(db, hat.member) is not None or _locked(db, hat))
-    return [device for device in ours if device == hat.device or not waits]
+    waits = awaited(db, hat.member) is not None
+    return [device for device in ours if device == hat.device or not (waits or _locked(db, hat, device))]
 
 
 def readable_desks(tx: Transaction, hat: Hat) -> list[bytes]:
     """Return `desks`; where a key is missing for what was inherited, note it, so that nobody asks before one comes."""
     ours = desks(tx.db, hat)
-    held = {key.public for key in tx.keyring.epochs_of(hat.member).values()}
-    stated = {public for (public,) in tx.db.execute("SELECT public FROM epoch WHERE member = ?", (hat.member,))}
+    held = {key.public for key in tx.keyring.all_of(hat.member)}
+    query = "SELECT public FROM epoch WHERE member = ?1 UNION SELECT public FROM spare_epoch WHERE member = ?1"
+    stated = {public for (public,) in tx.db.execute(query, (hat.member,))}
     if stated <= held or ours in ([], [hat.device]):
         return ours
     tx.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_lock(hat), _circuit_arrival(tx.db)))
-    return [device for device in ours if device == hat.device]
+    return [device for device in ours if device == hat.device or _gone_on(tx.db, device)]
 
 
 def _lock(hat: Hat) -> str:
     return f"locked {hat.member.hex()}"
 
 
-def _locked(db: sqlite3.Connection, hat: Hat) -> bool:
-    """Say whether a key of the member was missing, and no log 0 has brought anything since."""
+def _locked(db: sqlite3.Connection, hat: Hat, device: bytes) -> bool:
+    """Say whether a key is missing for what was inherited of a device: no log 0 has brought anything since one was."""
     row = db.execute("SELECT value FROM meta WHERE key = ?", (_lock(hat),)).fetchone()
-    return row is not None and int(row[0]) == _circuit_arrival(db)
+    return row is not None and int(row[0]) == _circuit_arrival(db) and not _gone_on(db, device)
 
 
 def _circuit_arrival(db: sqlite3.Connection) -> int:

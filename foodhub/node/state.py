@@ -65,7 +65,7 @@ class CircuitRow(msgspec.Struct, frozen=True):
 
 
 class MemberRow(msgspec.Struct, frozen=True):
-    """A member of the circuit; `name` is None for a household of somebody else.
+    """A member of the circuit; `name` is None for a household whose contact card is not sealed to this home.
 
     `rank` is 1 for the highest of the stewards, 0 for who is none; a member that was removed stays on record.
     """
@@ -104,9 +104,9 @@ def status(db: sqlite3.Connection, home: str, peers: int, network: str) -> Statu
 
 
 def pending(db: sqlite3.Connection) -> int:
-    """Count our own entries that no peer has yet."""
+    """Count our own entries that no peer has yet; of a log that forked, peers may have more than counts."""
     (count,) = db.execute(
-        "SELECT coalesce(sum(l.seq - l.elsewhere), 0) FROM log l JOIN own o ON o.device = l.author"
+        "SELECT coalesce(sum(max(l.seq - l.elsewhere, 0)), 0) FROM log l JOIN own o ON o.device = l.author"
     ).fetchone()
     return int(count)
 
@@ -156,9 +156,9 @@ def list_members(db: sqlite3.Connection) -> list[MemberRow]:
 
     order = stewards(db)
     rows = db.execute(
-        "SELECT m.id, coalesce(p.name, o.name), m.roles, m.admitted, m.joined, m.removed FROM member m"
+        "SELECT m.id, coalesce(p.name, o.name, c.name), m.roles, m.admitted, m.joined, m.removed FROM member m"
         " LEFT JOIN profile p ON p.owner = m.ref"
-        " LEFT JOIN own o ON o.member = m.id"
+        " LEFT JOIN own o ON o.member = m.id LEFT JOIN contact c ON c.owner = m.ref"
     )
     found = [
         MemberRow(

@@ -1,45 +1,135 @@
-"""What waits on a hub's desk: orders without an answer, and reasons to look at those that have one again.
+"""Whether a desk has to be looked at: orders came, or something on which promises, the close or shares rest.
 
-Asked after every change of the home, without a clock and without writing anything.
+Asked after every change of the home, without writing anything. A turn that finds nothing left to do notes up to which
+arrival number it has seen everything; from there on only what came later is a reason to look again, or the clock.
 """
 
 import sqlite3
-from collections.abc import Sequence
 
 from foodhub.log.header import Log
+from foodhub.node.counting import closed_at, part_id
+from foodhub.node.cycles import CycleRow, list_cycles
+from foodhub.node.exchanges import Exchange, exchange_of
 from foodhub.node.hat import Hat
 from foodhub.node.rights import desks
+from foodhub.node.supplies import sum_id
+from foodhub.node.tallies import next_tally
+from foodhub.node.waking import is_waking
 from foodhub.store.circuit_view import CIRCUIT_ARRIVAL
 from foodhub.store.schema import SEQ_BITS
 from foodhub.store.transaction import Transaction
 
+_NEWS = (
+    "SELECT 1 FROM placement WHERE hub = ?1 AND arrival > ?2",
+    "SELECT 1 FROM answer WHERE buyer = ?1 AND arrival > ?2",
+    "SELECT 1 FROM confirmation WHERE buyer = ?1 AND arrival > ?2",
+    "SELECT 1 FROM allotment WHERE hub = ?1 AND arrival > ?2",
+    "SELECT 1 FROM shortfall WHERE hub = ?1 AND arrival > ?2",
+    "SELECT 1 FROM tally WHERE arrival > ?2",
+    "SELECT 1 FROM cycle WHERE arrival > ?2",
+    "SELECT 1 FROM plan WHERE arrival > ?2",
+    "SELECT 1 FROM outgoing WHERE arrival > ?2",
+    "SELECT 1 FROM close WHERE arrival > ?2",
+    "SELECT 1 FROM case_size WHERE arrival > ?2",
+)
+"""What a desk looks at, by the aggregator (1) and the arrival number up to which it has seen everything (2)."""
 
-def has_work(db: sqlite3.Connection, hat: Hat) -> bool:
-    """Say whether orders wait for an answer of this device, or it has not looked since more was set aside or freed.
 
-    What a removal, a cut, a fork or an erasure takes out of the queue is free again.
+def has_work(db: sqlite3.Connection, hat: Hat, now: int) -> bool:
+    """Say whether something waits for this device at `now` (ms), or came since it looked at its desk last.
+
+    What a removal takes out of the queue is free again.
     """
     ours = desks(db, hat) if {"hub", "group"} & set(hat.roles) else []
     if not ours:
         return False
-    served = _served(db, hat)
-    more = db.execute(
-        f"SELECT 1 FROM allotment WHERE hub = ? AND arrival > ? AND device IN ({_marks(ours)}) LIMIT 1",  # noqa: S608 - marks only
-        (hat.member, served, *ours),
+    since = _served(db, hat)
+    if _circuit_changed(db, since) or _signed_since(db, hat, since):
+        return True
+    tally = next_tally(db, hat)
+    if tally is not None and tally <= now:
+        return True
+    if any(db.execute(f"{query} LIMIT 1", (hat.member, since)).fetchone() for query in _NEWS):
+        return True
+    return not is_waking(db) and any(True for _ in closings(db, hat, ours, now))
+
+
+def closings(db: sqlite3.Connection, hat: Hat, ours: list[bytes], now: int) -> list[CycleRow]:
+    """Return the cycles in which a member has closed by `now` (ms) and not signed yet what counts."""
+    return [
+        cycle
+        for cycle, exchange in exchanges_at(db, hat, ours, now)
+        if (at := closed_at(db, exchange, cycle, now)) is not None and not _is_counted(db, hat, cycle, at)
+    ]
+
+
+def _is_counted(db: sqlite3.Connection, hat: Hat, cycle: CycleRow, at: int) -> bool:
+    row = db.execute(
+        "SELECT 1 FROM counted c JOIN party o ON o.ref = c.owner WHERE o.id = ? AND c.local = ? AND c.at = ?",
+        (hat.member, part_id(cycle.key, 1), at),
     ).fetchone()
-    return more is not None or _something_went(db, served) or bool(waiting_orders(db, hat, ours, 1))
+    return row is not None
 
 
-def _something_went(db: sqlite3.Connection, since: int) -> bool:
-    """Say whether an order may count no more that did at an arrival number: logs 0 came, or a log got a limit."""
+def exchanges_at(db: sqlite3.Connection, hat: Hat, ours: list[bytes], now: int) -> list[tuple[CycleRow, Exchange]]:
+    """Return the cycles that one of these devices answers for a member, with its exchange in each.
+
+    A cycle that is over is left out until something comes that concerns it.
+    """
+    busy = (cycle for cycle in list_cycles(db, now) if not (cycle.state == "closed" and _is_over(db, hat, cycle)))
+    found = ((cycle, exchange_of(db, hat.member, cycle)) for cycle in busy)
+    return [(cycle, exchange) for cycle, exchange in found if exchange is not None and exchange.device in ours]
+
+
+_LATER = (
+    "SELECT 1 FROM placement WHERE hub = :hub AND arrival > :since AND cycle = :cycle",
+    "SELECT 1 FROM confirmation WHERE buyer = :hub AND arrival > :since AND cycle = :cycle",
+    "SELECT 1 FROM answer WHERE buyer = :hub AND arrival > :since AND placement = :sum",
+    "SELECT 1 FROM shortfall WHERE hub = :hub AND arrival > :since AND cycle = :cycle",
+    "SELECT 1 FROM outgoing WHERE arrival > :since AND cycle = :cycle",
+    "SELECT 1 FROM close WHERE arrival > :since AND cycle = :cycle",
+    "SELECT 1 FROM cycle WHERE arrival > :since AND local = :cycle",
+)
+"""What can make work again in a cycle that is over."""
+
+
+def _is_over(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> bool:
+    """Say whether everybody was told all of a cycle, and nothing has come since that changes it."""
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (_over_key(hat, cycle.key),)).fetchone()
+    if row is None:
+        return False
+    values = {"hub": hat.member, "since": row[0], "cycle": cycle.key[1], "sum": sum_id(cycle.key, 0)}
+    return not any(db.execute(f"{query} LIMIT 1", values).fetchone() for query in _LATER)
+
+
+def note_over(tx: Transaction, hat: Hat, cycle: tuple[bytes, bytes]) -> None:
+    """Note that nothing is left to do in a cycle (owner, local id) that is counted."""
+    tx.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_over_key(hat, cycle), tx.arrival))
+
+
+def note_changed(tx: Transaction, hat: Hat, cycle: tuple[bytes, bytes]) -> None:
+    """Note that a person decided something in a cycle, so that it is to be looked at again."""
+    tx.db.execute("DELETE FROM meta WHERE key = ?", (_over_key(hat, cycle),))
+
+
+def _over_key(hat: Hat, cycle: tuple[bytes, bytes]) -> str:
+    return f"over {hat.member.hex()} {cycle[0].hex()[:16]} {cycle[1].hex()}"
+
+
+def _circuit_changed(db: sqlite3.Connection, since: int) -> bool:
+    """Say whether members may have gone since an arrival number: logs 0 came, or a log got a limit."""
     circuit = db.execute("SELECT value FROM meta WHERE key = ?", (CIRCUIT_ARRIVAL,)).fetchone()
     if circuit is not None and circuit[0] > since:
         return True
     return db.execute('SELECT 1 FROM log WHERE "limit" > 0 AND arrival > ? LIMIT 1', (since,)).fetchone() is not None
 
 
-def _marks(values: Sequence[object]) -> str:
-    return ",".join("?" * len(values))
+def _signed_since(db: sqlite3.Connection, hat: Hat, since: int) -> bool:
+    """Say whether this device has signed something of the trade since: a turn that was cut short is gone on with."""
+    row = db.execute(
+        "SELECT 1 FROM log WHERE author = ? AND log = ? AND arrival > ?", (hat.device, int(Log.TRADE), since)
+    ).fetchone()
+    return row is not None
 
 
 def _served(db: sqlite3.Connection, hat: Hat) -> int:
@@ -48,31 +138,7 @@ def _served(db: sqlite3.Connection, hat: Hat) -> int:
     return row[0] if row else 0
 
 
-def waiting_orders(
-    db: sqlite3.Connection, hat: Hat, ours: Sequence[bytes], most: int
-) -> list[tuple[bytes, bytes, bytes]]:
-    """Return (buyer, placement, cycle) of what waits for an answer, in the order in which a receipt takes it in.
-
-    Answers are erased only after their cycle's close. So an order without one, in a cycle that closed before we last
-    signed and opened before the newest entry that is erased, may have had it: it is not answered again.
-    """
-    (signed,) = db.execute("SELECT max(timestamp) FROM log WHERE author = ?", (hat.device,)).fetchone()
-    rows = db.execute(
-        "SELECT b.id, p.local, p.cycle FROM placement p JOIN member b ON b.ref = p.owner JOIN member h ON h.id = p.hub"  # noqa: S608 - marks only
-        " LEFT JOIN answer a ON a.owner = h.ref AND a.buyer = b.id AND a.placement = p.local"
-        " JOIN log l ON l.ref = p.place >> 32"
-        " JOIN cycle c ON c.owner = h.ref AND c.local = p.cycle AND p.cycle_owner = p.hub"
-        f" WHERE p.hub = ? AND c.device IN ({_marks(ours)})"
-        " AND (a.placement_version IS NULL OR a.placement_version < p.version)"
-        " AND NOT (a.placement_version IS NULL AND c.closes <= ? AND c.opens <= ?)"
-        " AND EXISTS (SELECT 1 FROM epoch e WHERE e.member = b.id)"
-        " ORDER BY p.timestamp, l.author, l.log, p.place LIMIT ?",
-        (hat.member, *ours, signed or 0, _newest_erased(db, hat), most),
-    )
-    return rows.fetchall()
-
-
-def _newest_erased(db: sqlite3.Connection, hat: Hat) -> int:
+def newest_erased(db: sqlite3.Connection, hat: Hat) -> int:
     """Return when the newest of our trade entries that are erased was signed (ms), -1 if none is."""
     (found,) = db.execute(
         "SELECT max(e.timestamp) FROM device d JOIN erased x ON x.author = d.key AND x.log = ?"
@@ -85,7 +151,7 @@ def _newest_erased(db: sqlite3.Connection, hat: Hat) -> int:
 
 
 def note_served(tx: Transaction, hat: Hat) -> None:
-    """Note that the desk has been looked at as it is now."""
+    """Note that the desk has been looked at as it is now, and nothing is left to do."""
     tx.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_served_key(hat), tx.arrival))
 
 

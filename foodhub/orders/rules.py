@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from foodhub.catalog.statements import LENGTHS
-from foodhub.catalog.texts import forbidden
+from foodhub.catalog.texts import text_fault
 from foodhub.log.encoding import LATEST
 from foodhub.orders.statements import (
+    MAX_COMMENT,
     Allot,
     Answer,
     Cycle,
@@ -21,6 +22,9 @@ from foodhub.orders.statements import (
     Order,
     OrderLine,
     Profile,
+    Receipt,
+    Remark,
+    Standing,
     Total,
     derived_id,
 )
@@ -32,13 +36,6 @@ _ZONE: Final = re.compile("[A-Za-z][A-Za-z0-9_+/-]{0,63}")
 _REASON: Final = re.compile("[a-z_]{0,40}")
 _CURRENCY: Final = re.compile("[A-Z]{3}")
 _BULK: Final = {"kg": "g", "l": "ml"}
-
-
-def text_fault(field: str, text: str, least: int, most: int) -> str | None:
-    """Judge a text of one line by its length and characters."""
-    if not least <= len(text) <= most:
-        return f"{field}_length"
-    return f"{field}_characters" if forbidden(text) else None
 
 
 def profile_faults(profile: Profile) -> str | None:
@@ -93,6 +90,26 @@ def answer_faults(answer: Answer) -> str | None:
     if any(line.promised > (line.quantity if decided and line.decided else 0) for line in answer.lines):
         return "promised_too_much"
     return None
+
+
+def remark_faults(remark: Remark) -> str | None:
+    """Judge a remark: a comment that can be shown, and one consent for each product."""
+    if _twice((producer, product) for producer, product, _ in remark.consents):
+        return "line_twice"
+    return text_fault("comment", remark.comment, 0, MAX_COMMENT)
+
+
+def standing_faults(standing: Standing) -> str | None:
+    """Judge a standing order: each product once."""
+    return "line_twice" if _twice((line.producer, line.product) for line in standing.lines) else None
+
+
+def receipt_faults(receipt: Receipt) -> str | None:
+    """Judge a receipt: a placement stands once in it, and each product once in a placement."""
+    if _twice((row.buyer, row.order) for row in receipt.rows):
+        return "named_twice"
+    twice = any(_twice((line.producer, line.product) for line in row.lines) for row in receipt.rows)
+    return "line_twice" if twice else None
 
 
 def total_faults(total: Total) -> str | None:

@@ -14,6 +14,9 @@ from foodhub.log.keys import digest
 Sale = Literal["direct", "agency", "resale"]
 SALES: tuple[Sale, ...] = ("direct", "agency", "resale")
 Outcome = Literal["received", "late", "refused"]
+Consent = Literal["ask", "size", "cheaper"]
+"""What may stand in for a line: what its buyer says yes to, the same product in another size, or what costs no more."""
+MAX_COMMENT = 500
 
 
 class Profile(msgspec.Struct, frozen=True, array_like=True, tag="profile"):
@@ -90,19 +93,70 @@ class Order(msgspec.Struct, frozen=True, array_like=True, tag="order"):
     lines: list[OrderLine]
 
 
+class Remark(msgspec.Struct, frozen=True, array_like=True, tag="remark"):
+    """What a buyer says of its placement `local` besides quantities: a comment, and what may stand in for a line.
+
+    Of a product that is not named nothing may stand in.
+    """
+
+    local: LocalId
+    version: Seq
+    comment: str
+    consents: list[tuple[Key, LocalId, Consent]]
+
+
+class StandingLine(msgspec.Struct, frozen=True, array_like=True):
+    """One product of a standing order."""
+
+    producer: Key
+    product: LocalId
+    quantity: Seq
+    tolerance: Count
+
+
+class Standing(msgspec.Struct, frozen=True, array_like=True, tag="standing"):
+    """What its owner orders from the aggregator `hub` at every opening of a cycle, unless paused; sealed to itself."""
+
+    local: LocalId
+    version: Seq
+    hub: Key
+    paused: bool
+    ended: bool
+    lines: list[StandingLine]
+
+
+class ReceiptLine(msgspec.Struct, frozen=True, array_like=True):
+    """What a placement wants of one product, restated."""
+
+    producer: Key
+    product: LocalId
+    quantity: Count
+    tolerance: Count
+
+
 class ReceiptRow(msgspec.Struct, frozen=True, array_like=True):
-    """One placement in a receipt: whose, which, which version, and the entry it was read from."""
+    """One placement in a receipt: whose, which, which version, the entry it was read from, and what it wants now.
+
+    A cancelled one has no lines.
+    """
 
     buyer: Key
     order: LocalId
     version: Seq
     entry: Key
+    lines: list[ReceiptLine]
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True, tag="receipt"):
-    """What a hub took in, in the order of its queue; `basis` names the logs its promises rest on, and how far."""
+    """What an aggregator took in for a cycle, in the order of its queue, sealed to itself.
+
+    `basis` names the logs its promises rest on, and how far.
+    """
 
     local: LocalId
+    version: Seq
+    cycle_owner: Key
+    cycle: LocalId
     basis: list[tuple[Key, Seq]]
     rows: list[ReceiptRow]
 
@@ -167,9 +221,6 @@ class EraseAnswer(msgspec.Struct, frozen=True, array_like=True, tag="erase_answe
     requester: Key
     outcome: Literal["done", "later"]
     earliest: Moment
-
-
-TradeStatement = Allot | Order | Receipt | Answer | Total | EraseRequest | EraseAnswer
 
 
 def derived_id(*parts: bytes) -> bytes:

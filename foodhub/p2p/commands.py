@@ -12,8 +12,11 @@ from foodhub.log.forks import ForkProof
 from foodhub.log.run import CheckedRun, Run
 from foodhub.p2p.messages import Message
 
-Standing = Literal["member", "joiner"]
-"""Who the peer is: a member is served all logs, a joiner (who proved the key of an invite) logs 0 alone."""
+Standing = Literal["member", "joiner", "stranger"]
+"""Who the peer is: a member is served all logs, a joiner (who proved the key of an invite) logs 0 alone.
+
+A stranger is somebody we dialed and do not know (yet): we take logs 0, which prove themselves, and serve nothing.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,10 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class CheckStanding:
-    """Find out who the proven devices and the proven invite key (b"" for none) are, then call `stand`."""
+    """Find out who the proven devices and the proven invite key (b"" for none) are, then call `stand`.
+
+    Of a stranger it is asked again, once its logs 0 have been taken.
+    """
 
     devices: tuple[bytes, ...]
     invite: bytes

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 ENTRIES_PER_COMMIT = 1024
 """So many at first; then as many as fit into `WORK_SECONDS`, by how long the last ones took."""
 FEWEST, MOST = 64, 4096
-WORK_SECONDS = 0.02
+WORK_SECONDS = 0.015
 """Work inside a transaction; writing it to disk comes on top."""
 ALONE_SECONDS = 0.08
 """The same while no other process of this home writes: fewer, longer commits take in more."""
@@ -81,10 +81,12 @@ class Intake:
                 waiting.done(result)
 
     def _fill(self, batch: list[_Waiting]) -> None:
-        entries = _entries(batch)
-        while entries < self.pace.entries and not self._queue.empty():
+        entries = last = _entries(batch)
+        # Runs come whole, and mostly of one size: the last one is too much as often as one more would have been.
+        while entries + last // 2 < self.pace.entries and not self._queue.empty():
             batch.append(self._queue.get_nowait())
-            entries += len(batch[-1].arrival.run.ids)
+            last = len(batch[-1].arrival.run.ids)
+            entries += last
 
     async def _take(self, batch: list[_Waiting]) -> list[str | None]:
         """Commit what is new of a batch; neighbours often tell the same news, and that costs no transaction."""

@@ -31,7 +31,8 @@ class Limits:
         self._loads: deque[bool] = deque()
         self._offered: set[Place] = set()
         self._pending = pending
-        self._allowed: tuple[int, ...] = ()
+        self._takes: tuple[int, ...] = ()
+        self._gives: tuple[int, ...] = ()
         self._shared: dict[Place, int] = {}
         self._taking: deque[tuple[list[ForkProof], int]] = deque()
         self._waiting = 0
@@ -41,9 +42,9 @@ class Limits:
         """Whether runs have to wait until the proofs before them were sent."""
         return any(self._loads)
 
-    def prepare(self, allowed: tuple[int, ...]) -> None:
-        """Take which logs the peer may speak of."""
-        self._allowed = allowed
+    def prepare(self, takes: tuple[int, ...], gives: tuple[int, ...]) -> None:
+        """Take of which logs the peer may speak, and of which it may be told."""
+        self._takes, self._gives = takes, gives
 
     def compare(self, ours: Mapping[Place, Item], theirs: Mapping[Place, Item]) -> None:
         """Ask for the proofs of lower limits than ours, and load those of limits that are lower here."""
@@ -59,18 +60,18 @@ class Limits:
             PeerFault: `bad_message` when it asks for too many, again, or for logs it may not see.
         """
         logs = {log for _, log in ask.logs}
-        if self.loading or not 0 < len(ask.logs) <= m.PROOFS_ASKED or not logs <= set(self._allowed):
+        if self.loading or not 0 < len(ask.logs) <= m.PROOFS_ASKED or not logs <= set(self._gives):
             raise PeerFault("bad_message")
         self._load(ask.logs)
 
     def _load(self, places: Sequence[Place]) -> None:
-        if places:
+        if places and self._gives:
             self._loads.append(True)
             self._out.add(LoadForks(tuple(places[: m.PROOFS_ASKED])))
 
     def offer(self, place: Place) -> None:
         """Send the proof of a log, if there is one, to a peer that sends what lies above the limit."""
-        if place not in self._offered:
+        if self._gives and place not in self._offered:
             self._offered.add(place)
             self._loads.append(False)
             self._out.add(LoadForks((place,)))
@@ -82,7 +83,7 @@ class Limits:
 
     def tell(self, proofs: Sequence[ForkProof]) -> None:
         """Send proofs that are new here, unless the peer has them or may not have them."""
-        self._send([proof for proof in proofs if proof.one.log in self._allowed and self._is_news(proof)])
+        self._send([proof for proof in proofs if proof.one.log in self._gives and self._is_news(proof)])
 
     def _send(self, proofs: Sequence[ForkProof]) -> None:
         for proof in proofs:
@@ -97,7 +98,7 @@ class Limits:
             PeerFault: `bad_message` for too many in a frame, or of logs that the peer may not see.
         """
         logs = {proof.one.log for proof in message.proofs}
-        if not 0 < len(message.proofs) <= m.PROOFS_PER_FRAME or not logs <= set(self._allowed):
+        if not 0 < len(message.proofs) <= m.PROOFS_PER_FRAME or not logs <= set(self._takes):
             raise PeerFault("bad_message")
         if self._waiting + size > WAITING_BYTES:
             return

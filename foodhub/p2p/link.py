@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from foodhub.log.forks import ForkProof
@@ -17,6 +17,7 @@ from foodhub.node.exchange import (
     Arrival,
     count_refusal,
     head,
+    met,
     not_noted,
     note_elsewhere,
     take_branch,
@@ -57,7 +58,7 @@ log = logging.getLogger(__name__)
 SHOW_EVERY = 100
 """Milliseconds between two looks at a sync that is under way."""
 PROOF_SECONDS = 15.0
-"""So long the two sides have to find out who the other is."""
+"""So long the two sides have to find out who the other is; a stranger, between two runs that are taken."""
 MOST_WAITING = 16 * 1024 * 1024
 """Bytes that may wait for a peer that takes nothing, before the link is given up."""
 PARTING_SECONDS = 0.4
@@ -66,12 +67,13 @@ PARTING_SECONDS = 0.4
 
 @dataclass(slots=True)
 class Seen:
-    """What a link knows of its peer, for people to look at; times in ms."""
+    """What a link knows of its peer, for people to look at; times in ms. `settled`: when the last round was over."""
 
     members: tuple[str, ...] = ()
     always_on: bool = False
     state: str = "connecting"
     contact: int = 0
+    settled: int = 0
     behind: int = 0
     ahead: int = 0
     reason: str = ""
@@ -99,6 +101,8 @@ class Link:
         self._devices: tuple[bytes, ...] = ()
         self._invite = b""
         self._named = False
+        self._brought_news = False
+        self._deadline: asyncio.TimerHandle | None = None
         self._shown = 0
 
     @property
@@ -109,14 +113,15 @@ class Link:
     async def run(self) -> None:
         """Serve the link until either side ends it."""
         writer = asyncio.create_task(self._write())
-        deadline = asyncio.get_running_loop().call_later(PROOF_SECONDS, self._require_proof)
+        self._await_proof()
         try:
             self._do(self.session.start())
             while (frame := await self._stream.receive()) is not None:
                 self.seen.contact = now()
                 self._do(self.session.frame(frame))
         finally:
-            deadline.cancel()
+            if self._deadline is not None:
+                self._deadline.cancel()
             self.session.over()
             self.close()
             await asyncio.wait({writer, *self._tasks}, timeout=PARTING_SECONDS)
@@ -128,8 +133,15 @@ class Link:
                 self.seen.state = "offline"
             self._changed(self)
 
+    def _await_proof(self) -> None:
+        self._brought_news = False
+        self._deadline = asyncio.get_running_loop().call_later(PROOF_SECONDS, self._require_proof)
+
     def _require_proof(self) -> None:
-        if self.session.state not in {State.READY, State.ENDED}:
+        """Give the link up if we do not know yet who the peer is, unless a stranger's logs 0 still bring us on."""
+        if self.session.state is State.STRANGER and self._brought_news:
+            self._await_proof()
+        elif self.session.state not in {State.READY, State.ENDED}:
             log.info("link with %s given up: no proof came", self.peer)
             self._stream.abandon()
 
@@ -184,7 +196,7 @@ class Link:
             case Progress(done, total):
                 self._show_progress(max(total - done, 0))
             case Settled():
-                self._show(state="connected", behind=0)
+                self._show(state="connected", behind=0, settled=now())
             case Faulty(code):
                 self._spawn(self._count(code))
                 if code == "bad_version":
@@ -241,6 +253,7 @@ class Link:
         def done(result: str | None) -> None:
             if result and result != "gap":
                 log.info("a run from %s was not taken: %s", self.peer, result)
+            self._brought_news = self._brought_news or result is None
             self._do(self.session.committed(command.run, command.size, result))
 
         self._intake.put(Arrival(command.run, command.payloads, self.peer), done)
@@ -280,9 +293,7 @@ class Link:
 
     async def _check_standing(self, who: CheckStanding) -> None:
         found = await self._node.read(visitor, who.devices, who.invite, now())
-        if self.party.invite and (found.standing or self.party.dialer):
-            # Whom a joiner dials it need not know: the logs 0 that it takes prove themselves against the circuit's id.
-            found = replace(found, standing="joiner", refusal="")
+        found = met(found, dialer=self.party.dialer, joining=self.party.invite is not None)
         self._devices, self._invite = who.devices, who.invite or (b"?" if self.party.invite else b"")
         self.addresses = tuple(a for a in who.addresses if a.endswith(f"/p2p/{self.peer}") and len(a) <= 300)
         self.seen.members, self.seen.always_on = found.names, found.always_on

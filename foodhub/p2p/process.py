@@ -22,9 +22,11 @@ from pathlib import Path
 from foodhub import words
 from foodhub.errors import N_, ExitCode, FoodhubError, UsageError
 from foodhub.node import live
-from foodhub.node.application import News, Node, open_node
+from foodhub.node.application import News, Node, now, open_node
 from foodhub.node.checkpoints import prune_slice
+from foodhub.node.duties import next_due
 from foodhub.node.exchange import remember, setting
+from foodhub.node.waking import WAIT, note_in_step, note_waking
 from foodhub.p2p.circle import Circle
 from foodhub.p2p.host import Host, PortInUse, open_host, quiet_libp2p_logging
 from foodhub.p2p.intake import Intake
@@ -38,6 +40,10 @@ ANY_PORT = "/ip4/127.0.0.1/tcp/0"
 LOCK_ATTEMPTS = 5
 HOURLY = 3600.0
 """Seconds after which duties are looked at on a home where nothing happens: some are due by the calendar."""
+BEAT = 1.0
+"""Seconds between two looks at the clock, which may be set, or have gone on while this machine slept."""
+SLEPT = 30_000
+"""If so many ms went by between two looks at the clock, this machine slept."""
 CATCHING_UP_SECONDS = 0.05
 """While much is coming in, what follows from it (telling others, duties) is done this often, not after each commit."""
 
@@ -121,12 +127,16 @@ class NetworkProcess:
         self.intake = Intake(node)
         self.circle = Circle(node, host, self.intake, self._note_peer)
         self._live = db
+        self._beat = now()
+        self._woke = self._beat
+        self._settled = 0
 
     async def run(self, bootstrap: Sequence[str]) -> None:
         """Serve until cancelled."""
         # While nobody is served: what is dropped now, nobody was promised.
         while await self.node.write(prune_slice):
             pass
+        await self.node.write(note_waking)
         await self.circle.prepare()
         self.circle.redial.learn(bootstrap)
         self._live.execute("UPDATE process SET state = 'running', addresses = ?", (json.dumps(self.host.addresses),))
@@ -140,6 +150,8 @@ class NetworkProcess:
                 await self._follow(news)
         finally:
             await self.circle.close()
+            # Whatever is said from now on this home hears only when a network process runs again.
+            await self.node.write(note_waking)
 
     async def _follow(self, news: News) -> None:
         """After every change of the home: tell the others, and do what is due."""
@@ -147,9 +159,28 @@ class NetworkProcess:
             await self.circle.tell_news()
             if await self._do_duties():
                 await self.circle.tell_news()
-            await news.wait(HOURLY)
+            await self._wait(news)
             if self.intake.busy:
                 await asyncio.sleep(CATCHING_UP_SECONDS)
+
+    async def _wait(self, news: News) -> None:
+        """Wait for a change of the home, or until the clock makes something due."""
+        due, end = await self.node.read(next_due, now()), time.monotonic() + HOURLY
+        while not await news.wait(BEAT):
+            await self._look_at_the_clock()
+            if time.monotonic() > end or (due is not None and due <= now()):
+                return
+        await self._look_at_the_clock()
+
+    async def _look_at_the_clock(self) -> None:
+        """Note when this machine has slept, and when it has heard the others since, or waited long enough for them."""
+        before, self._beat = self._beat, now()
+        if self._beat - before > SLEPT:
+            self._woke = self._beat
+            await self.node.write(note_waking)
+        elif self._woke and (self._settled >= self._woke or self._beat - self._woke > WAIT):
+            self._woke = 0
+            await self.node.write(note_in_step)
 
     async def _do_duties(self) -> int:
         """Do what is due; what goes wrong there must not take the node off the network."""
@@ -179,6 +210,7 @@ class NetworkProcess:
     def _note_peer(self, link: Link) -> None:
         """Write down what is known of a peer, for people to look at."""
         seen = link.seen
+        self._settled = max(self._settled, seen.settled)
         row = (
             link.peer,
             json.dumps(list(seen.members)),

@@ -34,12 +34,14 @@ class Stage(Enum):
     ITEMS = auto()
     EXCHANGE = auto()
     LACKING = auto()
+    LOOKING = auto()
 
 
 class Rounds:
-    """The rounds of one session: `allowed` are the logs it may speak of, `salt` is that of its buckets.
+    """The rounds of one session.
 
     `note` is told what the peer is known to have: (author, log, seq); `search` where it has another entry than we.
+    `look` is asked who a stranger is by now, and told whether there is no more to get of it; then call `start` again.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Rounds:
         receiving: Receiving,
         note: Callable[[tuple[tuple[bytes, int, int], ...]], None],
         search: Callable[..., None],
+        look: Callable[[bool], None],
     ) -> None:
         self.stage = Stage.IDLE
         self.limits = Limits(out, receiving.wait_for)
@@ -58,9 +61,11 @@ class Rounds:
         self._receiving = receiving
         self._note = note
         self._search = search
+        self._look = look
         self._doubted: dict[tuple[bytes, int], tuple[Item, Item]] = {}
         self._dialer = False
-        self._allowed: tuple[int, ...] = ()
+        self._takes: tuple[int, ...] = ()
+        self._gives: tuple[int, ...] = ()
         self._salt = b""
         self._purpose: list[m.Summary | m.Ask | Literal["start"]] = []
         self._ours: list[Item] = []
@@ -71,15 +76,19 @@ class Rounds:
         self._circuit_rounds = 0
         self._again = False
         self._sent_seen = False
+        self._narrow = False
         self._waiting_summary: m.Summary | None = None
         self._wants: list[tuple[bytes, int, int]] = []
         self._held_back: list[Stretch] | None = None
 
-    def prepare(self, *, dialer: bool, allowed: tuple[int, ...], salt: bytes) -> None:
-        """Take what is only known after the proof."""
-        self._dialer, self._allowed, self._salt = dialer, allowed, salt
-        self.limits.prepare(allowed)
-        self.lacking.prepare(allowed)
+    def prepare(self, *, dialer: bool, salt: bytes, takes: tuple[int, ...], gives: tuple[int, ...]) -> None:
+        """Take what is only known after the proof: the logs of the rounds, those that the peer is served, the salt."""
+        self._dialer, self._salt = dialer, salt
+        self._takes, self._gives = takes, gives
+        self._circuit_rounds = 0
+        self._receiving.skipped.clear()
+        self.limits.prepare(takes, gives)
+        self.lacking.prepare(gives)
 
     def take(self, message: m.Message) -> None:
         """Take a message of a round.
@@ -124,10 +133,10 @@ class Rounds:
         if not self._purpose:
             return
         purpose = self._purpose.pop(0)
-        self._ours = [item for item in items if item.log in self._allowed]
+        self._ours = [item for item in items if item.log in self._takes]
         match purpose:
             case "start":
-                self._out.send(self._summary())
+                self._out.send(self._summary(len(self._takes)))
             case m.Summary():
                 self._answer_summary(purpose)
             case m.Ask():
@@ -151,20 +160,22 @@ class Rounds:
         self._purpose.append(purpose)
         self._out.add(LoadFrontier())
 
-    def _summary(self) -> m.Summary:
-        parts = [[item for item in self._ours if item.log == log] for log in self._allowed]
+    def _summary(self, classes: int) -> m.Summary:
+        parts = [[item for item in self._ours if item.log == log] for log in self._takes[:classes]]
         return m.Summary([(len(part), frontier_digest(part)) for part in parts])
 
     def take_summary(self, summary: m.Summary) -> None:
         """Compare the peer's summary with ours, and go on from there."""
-        if len(summary.classes) != len(self._allowed):
-            raise PeerFault("bad_message")
+        count = len(summary.classes)
         if self._dialer:
-            if self.stage is not Stage.SUMMARY or self._purpose:
+            if self.stage is not Stage.SUMMARY or self._purpose or count != len(self._takes):
                 raise PeerFault("bad_message")
             self._decide(self._equal_classes(summary))
             return
         self._require_idle()
+        if count not in {1, len(self._takes)}:
+            raise PeerFault("bad_message")
+        self._narrow = count < len(self._takes)
         self._sent_seen = False
         self._receiving.skipped.clear()
         if self._receiving.commits:
@@ -180,38 +191,47 @@ class Rounds:
 
     def take_ask(self, ask: m.Ask) -> None:
         """Answer which items differ."""
-        if not set(ask.logs) <= set(self._allowed) or len(ask.digests) % 8 or len(ask.digests) > 8 * 1024:
+        if not set(ask.logs) <= set(self._gives) or len(ask.digests) % 8 or len(ask.digests) > 8 * 1024:
             raise PeerFault("bad_message")
         self._require_idle()
         self._load(ask)
 
     def _equal_classes(self, summary: m.Summary) -> list[bool]:
         """Compare a summary with ours, and take note that the peer has what is equal."""
-        equal = [mine == theirs for mine, theirs in zip(self._summary().classes, summary.classes, strict=True)]
-        held = tuple((item.author, item.log, item.seq) for item in self._ours if item.seq and equal[item.log])
-        if held:
+        ours = self._summary(len(summary.classes)).classes
+        equal = [mine == theirs for mine, theirs in zip(ours, summary.classes, strict=True)]
+        agreed = {log for log, same in zip(self._takes, equal, strict=False) if same}
+        held = tuple((item.author, item.log, item.seq) for item in self._ours if item.seq and item.log in agreed)
+        if held and self._gives:
             self._note(held)
         return equal
 
     def _answer_summary(self, summary: m.Summary) -> None:
         equal = self._equal_classes(summary)
-        self._out.send(self._summary())
+        self._out.send(self._summary(len(equal)))
         if all(equal):
             self._settle()
 
     def _settle(self) -> None:
-        """On the answering side: a round is over once it brought also the payloads that are wanted."""
-        self.lacking.begin(lambda: self._out.add(Settled()))
+        """On the answering side: a round of all logs is over once it brought also the payloads that are wanted."""
+        if not self._narrow:
+            self.lacking.begin(lambda: self._out.add(Settled()))
 
     def _decide(self, equal: list[bool]) -> None:
         """Choose what to ask for: logs 0 until the circuit agrees, then the others."""
         if not equal[0] and self._circuit_rounds < CIRCUIT_ROUNDS:
             self._circuit_rounds += 1
             self._ask(CIRCUIT)
+        elif not self._gives:
+            self._look_again(last=True)
         elif not all(equal[1:]):
             self._ask(REST)
         else:
             self._finish_round()
+
+    def _look_again(self, *, last: bool) -> None:
+        self.stage = Stage.LOOKING
+        self._look(last)
 
     def _ask(self, logs: tuple[int, ...]) -> None:
         self._asked = logs
@@ -264,18 +284,17 @@ class Rounds:
         wants += [(*key, theirs[key].seq - 1) for key in doubted if theirs[key].seq < ours[key].seq]
         for start in range(0, max(len(wants), 1), WANT_PER_FRAME):
             self._out.send(m.Want(wants[start : start + WANT_PER_FRAME], last=start + WANT_PER_FRAME >= len(wants)))
-        self._begin(
-            [
-                Stretch(*key, after, upto, theirs[key].limit if key in theirs else NO_LIMIT)
-                for key, item in ours.items()
-                for after, upto in _ahead(item, theirs.get(key))
-            ]
-            + [
-                Stretch(*key, ours[key].seq - 1, ours[key].seq, theirs[key].limit)
-                for key in doubted
-                if ours[key].seq < theirs[key].seq
-            ]
-        )
+        lacking = [
+            Stretch(*key, after, upto, theirs[key].limit if key in theirs else NO_LIMIT)
+            for key, item in ours.items()
+            for after, upto in _ahead(item, theirs.get(key))
+        ]
+        lacking += [
+            Stretch(*key, ours[key].seq - 1, ours[key].seq, theirs[key].limit)
+            for key in doubted
+            if ours[key].seq < theirs[key].seq
+        ]
+        self._begin(lacking if self._gives else [])
 
     def _doubt(self, key: tuple[bytes, int], items: tuple[Item, Item]) -> bool:
         """Say whether two items still differ after a round though neither side lacks anything, and search for a fork.
@@ -302,7 +321,7 @@ class Rounds:
             [
                 Stretch(item.author, item.log, have[item.author, item.log], item.seq)
                 for item in self._ours
-                if item.log in self._allowed and have.get((item.author, item.log), item.seq) < item.seq
+                if item.log in self._gives and have.get((item.author, item.log), item.seq) < item.seq
             ]
         )
 
@@ -338,7 +357,9 @@ class Rounds:
         if not self._sent_seen or self._sending.open or self._held_back is not None:
             return
         if self.stage is Stage.EXCHANGE:
-            if self._asked == CIRCUIT:
+            if not self._gives:
+                self._look_again(last=False)
+            elif self._asked == CIRCUIT:
                 self.start()
             else:
                 self._finish_round()
@@ -361,8 +382,13 @@ class Rounds:
 
 
 def _stuck(one: Item, other: Item) -> bool:
-    """Say whether two items differ though neither side lacks anything that the other may send."""
-    return one != other and not _ahead(one, other) and not _ahead(other, one)
+    """Say whether two items differ though neither side lacks anything that the other can send.
+
+    Below a cut there may be no signature at which a run could end.
+    """
+    return one != other and all(
+        not _ahead(item, lacking) or lacking.limit for item, lacking in ((one, other), (other, one))
+    )
 
 
 def _ahead(item: Item, other: Item | None) -> list[tuple[int, int]]:

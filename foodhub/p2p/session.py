@@ -14,10 +14,10 @@ from foodhub.log.frontier import Item
 from foodhub.log.run import CheckedRun, Run, check_run
 from foodhub.p2p import messages as m
 from foodhub.p2p.bisecting import Bisecting
-from foodhub.p2p.commands import Command, End, Faulty, Held, Look, Outbox, Standing
+from foodhub.p2p.commands import CheckStanding, Command, End, Faulty, Held, Look, Outbox, Standing
 from foodhub.p2p.lacking import Payload, Wanted
 from foodhub.p2p.proof import Party
-from foodhub.p2p.rounds import CIRCUIT, MAX_ITEMS, REST, Rounds
+from foodhub.p2p.rounds import CIRCUIT, MAX_ITEMS, REST, Rounds, Stage
 from foodhub.p2p.states import MAY_COME, State
 from foodhub.p2p.transfer import Receiving, Sending
 
@@ -47,7 +47,11 @@ class Session:
         self._sending = Sending()
         self._receiving = Receiving(party.circuit)
         self._bisecting = Bisecting(self._out, self._sync)
-        self.rounds = Rounds(self._out, self._sending, self._receiving, self._note, self._bisecting.search)
+        self.rounds = Rounds(
+            self._out, self._sending, self._receiving, self._note, self._bisecting.search, self._look_again
+        )
+        self._proved: CheckStanding | None = None
+        self._last_look = False
         self._faults = 0
         self._forked: set[tuple[bytes, int]] = set()
         self._outdated = False
@@ -74,20 +78,32 @@ class Session:
         self.state = State.ENDED
 
     def stand(self, standing: Standing | None, refusal: str = "unknown_author") -> list[Command]:
-        """Say who the peer is; None refuses it with the code `refusal`."""
-        if self.state is not State.STANDING:
+        """Say who the peer is, or who a stranger is by now; None refuses it with the code `refusal`."""
+        again = self.state is State.STRANGER and self.rounds.stage is Stage.LOOKING
+        if not again and self.state is not State.STANDING:
             return []
-        if standing is None:
-            self._end(refusal)
+        if standing is None or (again and standing == "stranger" and self._last_look):
+            self._end(refusal or "unknown_author")
             return self._flush()
-        self.standing = standing
-        self.state = State.READY
-        salt = self.party.salt(self._their_nonce)
-        self.rounds.prepare(dialer=self.party.dialer, allowed=self._allowed(), salt=salt)
-        self._bisecting.prepare(self._allowed())
+        if not (again and standing == "stranger"):
+            self._begin(standing)
         if self.party.dialer:
             self.rounds.start()
         return self._do(self._take_early)
+
+    def _begin(self, standing: Standing) -> None:
+        """Take the measure of what the peer may say and be told."""
+        self.standing = standing
+        self.state = State.STRANGER if standing == "stranger" else State.READY
+        salt = self.party.salt(self._their_nonce)
+        self.rounds.prepare(dialer=self.party.dialer, salt=salt, takes=self._takes(), gives=self._gives())
+        self._bisecting.prepare(self._gives())
+
+    def _look_again(self, last: bool) -> None:
+        """Ask who a stranger is, now that logs 0 came; after the `last` look it has to be known."""
+        assert self._proved is not None
+        self._last_look = last
+        self._out.add(self._proved)
 
     def refuse(self, code: str) -> list[Command]:
         """End the session because the peer has no standing any more, and why."""
@@ -101,7 +117,7 @@ class Session:
     def announce(self, run: Run, payloads: Sequence[bytes]) -> list[Command]:
         """Tell the peer what is new, unless it is known to have it or may not have it."""
         key, last = (run.author, run.log), run.first + len(run.lines) - 1
-        if self.state is State.READY and run.log in self._allowed() and self.peer_has.get(key, 0) < last:
+        if self.state is State.READY and run.log in self._gives() and self.peer_has.get(key, 0) < last:
             self.peer_has[key] = last
             self._out.send(m.Announce(run, list(payloads)))
         return self._flush()
@@ -158,7 +174,8 @@ class Session:
 
     def _when_ready(self, act: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> list[Command]:
         """Go on with what came of a command, unless the session has ended."""
-        return self._do(act, *args, **kwargs) if self.state is State.READY else self._flush()
+        under_way = self.state in {State.STRANGER, State.READY}
+        return self._do(act, *args, **kwargs) if under_way else self._flush()
 
     def _do(self, act: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> list[Command]:
         """Return the commands that follow from an act; a rule that it finds broken ends the session."""
@@ -230,8 +247,8 @@ class Session:
         self._message(message, len(data))
 
     def _message(self, message: m.Message, size: int) -> None:
-        if not isinstance(message, MAY_COME[self.state]):
-            raise PeerFault("bad_message")
+        if not self._is_heard(message):
+            return
         match message:
             case m.Refuse(code):
                 self.state = State.ENDED
@@ -243,7 +260,7 @@ class Session:
             case m.Proof():
                 self._on_proof(message)
             case m.Headers() | m.Payloads() | m.Packed():
-                self._take(self._receiving.frame(message, m.cost(message, size), self._allowed()))
+                self._take(self._receiving.frame(message, m.cost(message, size), self._takes()))
             case m.Have(logs):
                 self._note(tuple(logs))
             case m.Announce():
@@ -252,6 +269,20 @@ class Session:
                 self.rounds.limits.take(message, size)
             case _:
                 self._on_rest(message)
+
+    def _is_heard(self, message: m.Message) -> bool:
+        """Make sure that a message may come now, and say whether we hear it.
+
+        Of a stranger we do not: what it has, what is new there, and proofs of other logs than 0. Whatever is lost with
+        that, a round brings or asks for.
+        """
+        if not isinstance(message, MAY_COME[self.state]):
+            raise PeerFault("bad_message")
+        if self.state is not State.STRANGER:
+            return True
+        if isinstance(message, m.Forks):
+            return {proof.one.log for proof in message.proofs} <= set(CIRCUIT)
+        return not isinstance(message, m.Have | m.Announce)
 
     def _on_rest(self, message: m.Message) -> None:
         if isinstance(message, m.Probe | m.Ids | m.Show | m.Branch):
@@ -269,9 +300,10 @@ class Session:
 
     def _take_early(self) -> None:
         early, self._early = self._early, []
+        missed, self._early_bytes = self._early_bytes > EARLY_BYTES, 0
         for message in early:
             self._message(message, 0)
-        if self._early_bytes > EARLY_BYTES:
+        if missed:
             self.rounds.sync()
 
     def _on_hello(self, hello: m.Hello) -> None:
@@ -283,10 +315,14 @@ class Session:
     def _on_proof(self, proof: m.Proof) -> None:
         found = self.party.check_proof(self._their_nonce, proof)
         self.state = State.STANDING
+        self._proved = found
         self._out.add(found)
 
-    def _allowed(self) -> tuple[int, ...]:
-        return CIRCUIT if self.standing == "joiner" else CIRCUIT + REST
+    def _takes(self) -> tuple[int, ...]:
+        return CIRCUIT + REST if self.standing == "member" else CIRCUIT
+
+    def _gives(self) -> tuple[int, ...]:
+        return () if self.standing == "stranger" else self._takes()
 
     def _take(self, commands: list[Command]) -> None:
         """Carry on with what arrived, and put up with what was refused of it, but not too often.
@@ -306,7 +342,7 @@ class Session:
     def _on_announce(self, message: m.Announce) -> None:
         run = message.run
         key, last = (run.author, run.log), run.first + len(run.lines) - 1
-        if run.log not in self._allowed():
+        if run.log not in self._takes():
             raise PeerFault("bad_message")
         try:
             checked = check_run(self.party.circuit, run)
@@ -331,7 +367,7 @@ class Session:
 
     def _break(self, fault: PeerFault) -> None:
         """End the session over a broken rule; before the proof it is nobody's fault that would be worth a note."""
-        if self.state in {State.STANDING, State.READY}:
+        if self.state in {State.STANDING, State.STRANGER, State.READY}:
             self._out.add(Faulty(fault.code))
         self._end(fault.code)
 

@@ -11,6 +11,7 @@ class State(Enum):
     HELLO = auto()
     PROOF = auto()
     STANDING = auto()
+    STRANGER = auto()
     READY = auto()
     ENDED = auto()
 
@@ -25,6 +26,24 @@ MAY_COME: dict[State, tuple[type, ...]] = {
         m.Announce,
         m.Have,
         m.Forks,
+        m.Refuse,
+    ),
+    # We dialed somebody whom we do not know: it may answer what we ask about logs 0, and ask nothing.
+    State.STRANGER: (
+        m.Summary,
+        m.Items,
+        m.Totals,
+        m.Headers,
+        m.Payloads,
+        m.Packed,
+        m.Sent,
+        m.Credit,
+        m.Have,
+        m.Announce,
+        m.Nudge,
+        m.Forks,
+        m.Ids,
+        m.Branch,
         m.Refuse,
     ),
     State.READY: (

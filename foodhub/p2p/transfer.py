@@ -86,7 +86,8 @@ class Sending:
             passed_over = min(run.first - 1, part.upto) - part.after
             self.owed -= min(last, part.upto) - part.after
             if passed_over > 0:
-                commands.append(_send(m.Totals(self.owed + min(last, part.upto) - run.first + 1)))
+                # Since the items were compared our log may have gone on, to a checkpoint beyond all that was owed.
+                commands.append(_send(m.Totals(self.owed + max(min(last, part.upto) - run.first + 1, 0))))
             commands += self._send_run(run, payloads)
             if last < part.upto:
                 self._queue.insert(0, part._replace(after=last))

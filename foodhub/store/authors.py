@@ -1,5 +1,6 @@
 """Whose first run may come in: that of a member's device, of the founder, or one that stands on what we hold."""
 
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from foodhub.log.faults import PeerFault
 from foodhub.log.header import Log
 from foodhub.log.run import CheckedRun
 from foodhub.store.fold import READERS, Fold
+from foodhub.store.schema import SEQ_BITS
 
 
 def author_known(fold: Fold, run: CheckedRun, payloads: Sequence[bytes | None]) -> bool:
@@ -39,9 +41,24 @@ def _known_so_far(fold: Fold, run: CheckedRun, payloads: Sequence[bytes | None])
             held = fold.db.execute(query, (ticket, member)).fetchone()
             return held is not None and enrolment_holds(fold.circuit, run.author, first)
         case Recover(member=member) as first:
-            signing = fold.view.recovery_key(member)
+            signing = fold.view.recovery_key(member) or _stated_key(fold.db, member)
             return signing is not None and recovery_holds(fold.circuit, run.author, first, signing)
     return False
+
+
+def _stated_key(db: sqlite3.Connection, member: bytes) -> bytes | None:
+    """Return the recovery key in the join of somebody who is no member just now, None where no such join is held.
+
+    The cut of one recovery may leave nothing of the join's log that is signed here; then only a later recovery can
+    say who counts, and it must not be turned away for the lack of what it brings.
+    """
+    rows = db.execute(
+        "SELECT e.payload FROM log l JOIN entry e ON e.place = (l.ref << ?) + 1"
+        " WHERE l.log = ? AND NOT EXISTS (SELECT 1 FROM device WHERE key = l.author)",
+        (SEQ_BITS, int(Log.CIRCUIT)),
+    )
+    joins = (first for row in rows if isinstance(first := _first_statement(row), Join))
+    return next((join.inception.recovery_signing for join in joins if join.inception.id == member), None)
 
 
 def _first_statement(payloads: Sequence[bytes | None]) -> Any:

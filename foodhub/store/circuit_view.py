@@ -5,8 +5,9 @@ The pass itself is pure (`circuit.membership`); this module feeds it with entrie
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from foodhub.circuit.membership import Act, Limit, Member, Membership, founding_holds, membership
 from foodhub.circuit.statements import CircuitStatement, Enrol, Found, Join, Recover
@@ -20,12 +21,16 @@ from foodhub.store.limits import vouched_head
 from foodhub.store.schema import SEQ_BITS
 
 _reader = StatementReader(CircuitStatement)
-
-
 CIRCUIT_ARRIVAL = "circuit_arrival"
 """The key in `meta` of the arrival number at which the membership was last worked out, by whichever process."""
-
-
+_COLUMNS = ("roles", "invited_by", "joined", "admitted", "removed")
+_UPSERT_MEMBER = (
+    "INSERT INTO member (ref, id, roles, invited_by, joined, admitted, removed, recovery, arrival)"  # noqa: S608 - names of ours
+    " SELECT ref, id, ?, ?, ?, ?, ?, ?, ? FROM party WHERE id = ? ON CONFLICT (id) DO UPDATE SET"
+    f" {', '.join(f'{name} = excluded.{name}' for name in [*_COLUMNS, 'arrival'])}"
+    f" WHERE ({', '.join(f'excluded.{name}' for name in _COLUMNS)})"
+    f" != ({', '.join(f'member.{name}' for name in _COLUMNS)})"
+)
 _MADE_ANEW = ("guest", "spare_epoch", "device", "epoch", "invite", "ticket", "keeper", "cut", "erased")
 
 
@@ -148,9 +153,12 @@ class CircuitView:
                 opened |= self.keyring.learn_epoch(member.id, epoch.number, epoch.public, epoch.sealed)
             for share in member.shares:
                 for number, sealed in share.sealed:
+                    to = [(share.device, sealed)]
                     if number in publics:
-                        to = [(share.device, sealed)]
                         opened |= self.keyring.learn_epoch(member.id, number, publics[number], to)
+                    for spare in member.spares:
+                        if spare.number == number:
+                            opened |= self.keyring.learn_spare(member.id, spare.public, to)
         return opened
 
     def _snapshot(self) -> "dict[bytes, _Standing]":
@@ -165,63 +173,60 @@ class CircuitView:
         return {member: _Standing(roles, frozenset(devices[member]), tuple(epochs[member])) for member, roles in rows}
 
     def _write(self, found: Membership) -> None:
-        db = self.db
-        for table in _MADE_ANEW:
-            db.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
+        db, members = self.db, list(found.members.values())
         gone = [(row[0],) for row in db.execute("SELECT id FROM member") if row[0] not in found.members]
         db.executemany("DELETE FROM member WHERE id = ?", gone)
-        for member in found.members.values():
-            self._write_member(member)
-        db.executemany(
-            "INSERT INTO invite VALUES (?, ?, ?, ?, ?, ?)",
-            [(i.public, i.issuer, " ".join(i.roles), i.expires, i.revoked, i.used_by) for i in found.invites.values()],
+        self._write_members(members)
+        self._fill("keeper", [(member.id, *keeper) for member in members for keeper in member.keepers.items()])
+        self._fill("epoch", [(member.id, epoch.number, epoch.public) for member in members for epoch in member.epochs])
+        self._fill("spare_epoch", [(member.id, epoch.public) for member in members for epoch in member.spares])
+        invites = found.invites.values()
+        self._fill(
+            "invite", [(i.public, i.issuer, " ".join(i.roles), i.expires, i.revoked, i.used_by) for i in invites]
         )
-        db.executemany(
-            "INSERT INTO ticket VALUES (?, ?, ?, ?, ?)",
-            [(t.public, t.member, t.device, t.expires, t.used_by) for t in found.tickets.values()],
-        )
-        db.executemany(
-            "INSERT INTO cut VALUES (?, ?, ?, ?)",
-            [(*key, min(cut.seq + 1, MAX_SEQ), cut.id) for key, cut in found.cuts.items()],
-        )
-        db.executemany("INSERT INTO erased VALUES (?, ?, ?, ?)", joined(found.erased))
+        self._fill("ticket", [(t.public, t.member, t.device, t.expires, t.used_by) for t in found.tickets.values()])
+        self._fill("cut", [(*key, min(cut.seq + 1, MAX_SEQ), cut.id) for key, cut in found.cuts.items()])
+        self._fill("erased", joined(found.erased))
 
-    def _write_member(self, member: Member) -> None:
-        db = self.db
-        db.execute("INSERT OR IGNORE INTO party (id) VALUES (?)", (member.id,))
-        names = ("roles", "invited_by", "joined", "admitted", "removed")
-        db.execute(
-            "INSERT INTO member (ref, id, roles, invited_by, joined, admitted, removed, recovery, arrival)"  # noqa: S608 - names of ours
-            " SELECT ref, id, ?, ?, ?, ?, ?, ?, ? FROM party WHERE id = ? ON CONFLICT (id) DO UPDATE SET"
-            f" {', '.join(f'{name} = excluded.{name}' for name in [*names, 'arrival'])}"
-            f" WHERE ({', '.join(f'excluded.{name}' for name in names)})"
-            f" != ({', '.join(f'member.{name}' for name in names)})",
-            (
-                " ".join(sorted(member.roles)),
-                member.invited_by,
-                member.joined_at,
-                member.admitted,
-                member.removed,
-                member.inception.recovery_signing,
-                self.arrival,
-                member.id,
-            ),
+    def _write_members(self, members: Sequence[Member]) -> None:
+        self.db.executemany("INSERT OR IGNORE INTO party (id) VALUES (?)", [(member.id,) for member in members])
+        self.db.executemany(
+            _UPSERT_MEMBER,
+            [
+                (
+                    " ".join(sorted(member.roles)),
+                    member.invited_by,
+                    member.joined_at,
+                    member.admitted,
+                    member.removed,
+                    member.inception.recovery_signing,
+                    self.arrival,
+                    member.id,
+                )
+                for member in members
+            ],
         )
-        db.executemany(
-            "INSERT OR REPLACE INTO device VALUES (?, ?, ?, ?, ?, ?, ?)",
+        self._fill(
+            "device",
             [
                 (d.device.signing, member.id, d.device.box, d.device.always_on, d.position, d.retired, d.heir)
+                for member in members
                 for d in member.devices
             ],
         )
-        db.executemany(
-            "INSERT INTO keeper VALUES (?, ?, ?)", [(member.id, *keeper) for keeper in member.keepers.items()]
-        )
-        db.executemany(
-            "INSERT OR IGNORE INTO spare_epoch VALUES (?, ?)", [(member.id, e.public) for e in member.spares]
-        )
-        for epoch in member.epochs:
-            db.execute("INSERT OR REPLACE INTO epoch VALUES (?, ?, ?)", (member.id, epoch.number, epoch.public))
+
+    def _fill(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Let a table hold these rows and no others; of two with one key the last stands.
+
+        Where it holds them already it is left alone. Most entries of logs 0 change few tables or none, and whatever is
+        written anew goes to disk.
+        """
+        if set(self.db.execute(f"SELECT * FROM {table}")) == set(rows):  # noqa: S608 - names of ours
+            return
+        self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
+        if rows:
+            marks = ", ".join("?" * len(rows[0]))
+            self.db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)  # noqa: S608 - names of ours
 
     def _write_guests(self, found: Membership, acts: dict[bytes, list[Act]]) -> None:
         """Take note whose logs 0 stand on something that counts though they are no devices: not yet, or not any more.
@@ -229,8 +234,13 @@ class CircuitView:
         The others are in nobody's frontier: who did not take them before what they stood on was cut, never will.
         """
         devices = {each.device.signing for member in found.members.values() for each in member.devices}
-        guests = [(author,) for author, log in acts.items() if author not in devices and log and stands(found, log[0])]
-        self.db.executemany("INSERT INTO guest VALUES (?)", guests)
+        outside = {author: log[0] for author, log in acts.items() if author not in devices and log}
+        joiners = {
+            said.inception.id
+            for first in outside.values()
+            if isinstance(said := first.statement, Join) and stands(found, first)
+        }
+        self._fill("guest", [(author,) for author, first in outside.items() if stands(found, first, joiners)])
 
     def _learn_circuit(self, acts: dict[bytes, list[Act]]) -> None:
         for author, log in acts.items():
@@ -254,15 +264,19 @@ class CircuitView:
         return row[0] if row else ""
 
 
-def stands(found: Membership, first: Act) -> bool:
-    """Say whether the first statement of a log 0 stands on an invite, a ticket or a member that counts."""
+def stands(found: Membership, first: Act, joiners: Collection[bytes] = ()) -> bool:
+    """Say whether the first statement of a log 0 stands on an invite, a ticket or a member that counts.
+
+    A recovery may stand on one of the `joiners`, who are no members now: it may be its own cut that leaves nothing of
+    the member here, for want of a signature, and others have to hear of it to send that.
+    """
     match first.statement:
         case Join(invite=invite):
             return invite in found.invites
         case Enrol(member=member, ticket=ticket):
             return (ticket, member) in found.tickets
         case Recover(member=member):
-            return member in found.members
+            return member in found.members or member in joiners
     return False
 
 

@@ -7,34 +7,45 @@ the reason is on record.
 """
 
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from foodhub.catalog.statements import Part, Product, Stock
+from foodhub.catalog.statements import Part
 from foodhub.circuit.statements import CircuitStatement
 from foodhub.log.body import StatementReader, Unread, open_payload
 from foodhub.log.faults import PeerFault
 from foodhub.log.header import Kind, Log
 from foodhub.log.seal import unseal
-from foodhub.orders.statements import Cycle, Profile, TradeStatement
+from foodhub.orders.hands import REPRESENTED_ROLES, Behalf, ClaimConfirmed, Mandate, represented_id
+from foodhub.orders.kinds import CatalogStatement, TradeStatement
+from foodhub.store.behalf import (
+    Standing,
+    confirmed_by,
+    party_ref,
+    speaking_of,
+    spoken_for,
+    standing,
+)
 from foodhub.store.circuit_view import CircuitView
 from foodhub.store.erasures import erase, want_again
-from foodhub.store.facts import FACTS, Fact, Stated
+from foodhub.store.facts import FACTS, Fact, Stated, fault_of
 from foodhub.store.keyring import Keyring
 from foodhub.store.limits import settle
 from foodhub.store.schema import FOLD_VERSION, SEQ_BITS
 
 READERS: dict[int, StatementReader] = {
     Log.CIRCUIT: StatementReader(CircuitStatement),
-    Log.CATALOG: StatementReader(Profile | Product | Stock | Cycle | Part),
+    Log.CATALOG: StatementReader(CatalogStatement),
     Log.TRADE: StatementReader(TradeStatement),
 }
 Entry = tuple[int, bytes, int, bytes | None, int]
 """What folding needs of an entry: place, id, timestamp, payload, kind."""
+_Changed = Mapping[bytes, tuple[frozenset[bytes], frozenset[int]]]
+"""Members to be folded anew: with all devices that they have or had, and the numbers of the logs concerned."""
 REASONS_KEPT = 16
 """Of one entry, so many statements that do not count are put on record: nonsense should not fill our disk."""
 AT_ONCE = 2000
@@ -67,6 +78,15 @@ def read_catalog(payload: bytes, kind: int, timestamp: int) -> list[tuple[int, A
 _FACT_LOGS = frozenset({int(Log.CATALOG), int(Log.TRADE)})
 
 
+class _Waiting(NamedTuple):
+    """What somebody wrote for another, until it is judged: in which log, where, and at which position there."""
+
+    behalf: Behalf
+    log: int
+    stated: Stated
+    position: int
+
+
 class Fold:
     """Folds entries within one write transaction; `flush` writes the rows gathered so far.
 
@@ -84,6 +104,9 @@ class Fold:
         self.view = CircuitView(db, keyring, circuit, arrival)
         self._rows: defaultdict[type, list[tuple[Any, ...]]] = defaultdict(list)
         self._unread: list[tuple[int, int, str]] = []
+        self._spoke: set[tuple[bytes, int]] = set()
+        self._waiting: list[_Waiting] = []
+        self._judge_again: set[bytes] = set()
         self._circuit_touched = False
         self._limits_touched = False
         self._again: set[tuple[bytes, int]] = set()
@@ -108,7 +131,7 @@ class Fold:
             return
         for place, identity, timestamp, payload, kind in entries:
             if payload is not None:
-                stated = Stated(member.ref, member.roles, place, identity, timestamp, self.arrival)
+                stated = Stated(member.ref, member.roles, place, identity, timestamp, self.arrival, payload, member.id)
                 self._add_entry(author, member.id, log, payload, stated, kind)
 
     def _add_entry(self, author: bytes, member: bytes, log: int, payload: bytes, stated: Stated, kind: int) -> None:
@@ -128,10 +151,42 @@ class Fold:
                 if position == 0:
                     continue
                 stated = msgspec.structs.replace(stated, timestamp=stamps[position])
-            reason = self._add_statement(statement, log, stated)
+            if isinstance(statement, Behalf):
+                reason = self._add_behalf(statement, log, stated, position)
+            else:
+                reason = self._add_statement(statement, log, stated)
             if reason:
                 refused.append((stated.place, position, reason))
         self._unread += refused[:REASONS_KEPT]
+
+    def _add_behalf(self, behalf: Behalf, log: int, stated: Stated, position: int) -> str | None:
+        """Gather what somebody wrote for another; what depends on facts of others waits until all rows are written."""
+        fact = FACTS[type(behalf.statement)]
+        reason = "wrong_log" if fact.log != log else fault_of(behalf)
+        if reason:
+            return reason
+        self._spoke.add((behalf.owner, stated.place >> SEQ_BITS))
+        self._waiting.append(_Waiting(behalf, log, stated, position))
+        return None
+
+    def _add_for(self, behalf: Behalf, log: int, stated: Stated, found: Standing) -> str | None:
+        owner, told = (0, "") if found.own else (stated.owner, behalf.told)
+        at = msgspec.structs.replace(
+            stated, owner=party_ref(self.db, behalf.owner), roles=found.roles, spoken=owner, told=told
+        )
+        return self._add_statement(behalf.statement, log, at)
+
+    def _judge_waiting(self) -> None:
+        """Judge what waited for facts of others, now that these are written."""
+        waiting, self._waiting = self._waiting, []
+        refused: Counter[int] = Counter()
+        for behalf, log, stated, position in waiting:
+            found = standing(self.db, self.prefix, behalf, stated)
+            reason = found if isinstance(found, str) else self._add_for(behalf, log, stated, found)
+            if reason and refused[stated.place] < REASONS_KEPT:
+                refused[stated.place] += 1
+                self._unread.append((stated.place, position, reason))
+        self._write()
 
     def _add_statement(self, statement: Any, log: int, stated: Stated) -> str | None:
         """Gather one statement's row; return why it does not count, or None."""
@@ -146,9 +201,18 @@ class Fold:
             reason = fact.rule(statement)
             if reason is None:
                 self._rows[type(statement)].append(fact.values(statement, stated))
+                self._note_leave(statement, stated)
         except Exception as error:  # noqa: BLE001 - folding is total: what we did not foresee is on record and folded again later
             return f"unforeseen: {type(error).__name__}"
         return reason
+
+    def _note_leave(self, statement: Any, stated: Stated) -> None:
+        """Take note of a fact on which it depends whether somebody may write for another."""
+        if isinstance(statement, Mandate):
+            self._judge_again.add(stated.writer)
+        elif isinstance(statement, ClaimConfirmed):
+            # In either role: what it takes the place of may have spoken of the other.
+            self._judge_again |= {represented_id(stated.writer, statement.local, role) for role in REPRESENTED_ROLES}
 
     def _unseal(self, author: bytes, member: bytes, payload: bytes, place: int) -> bytes | None:
         secrets = self.keyring.opening_secrets(self.db, member)
@@ -160,12 +224,12 @@ class Fold:
     def flush(self) -> bool:
         """Write all gathered rows, and the membership if a log 0 was touched; return whether one was."""
         self._write()
+        self._judge_waiting()
         circuit = self._circuit_touched
-        if not (circuit or self._limits_touched or self._again):
-            return False
-        for member, (devices, logs) in self.work_out(circuit=circuit).items():
-            self.refold(member, devices, logs)
-        self._write()
+        if circuit or self._limits_touched or self._again:
+            self._refold(self.work_out(circuit=circuit))
+        asked, self._judge_again = self._judge_again, set()
+        self._refold_owners(asked)
         return circuit
 
     def work_out(self, *, circuit: bool) -> dict[bytes, tuple[frozenset[bytes], frozenset[int]]]:
@@ -200,25 +264,55 @@ class Fold:
             unread = f"INSERT OR REPLACE INTO {self.prefix}unread VALUES (?, ?, ?)"  # noqa: S608 - names of ours
             self.db.executemany(unread, self._unread)
             self._unread.clear()
+        if self._spoke:
+            self.db.executemany(f"INSERT OR IGNORE INTO {self.prefix}spoke VALUES (?, ?)", sorted(self._spoke))  # noqa: S608 - names of ours
+            self._spoke.clear()
 
     def refold(self, member: bytes, devices: Iterable[bytes], logs: Iterable[int] = _FACT_LOGS) -> None:
         """Fold anew what counts in these logs of a member, of whom something changed; it has or had these devices."""
-        owner = self.db.execute("SELECT ref FROM party WHERE id = ?", (member,)).fetchone()
-        wanted = sorted(set(logs) & _FACT_LOGS)
-        for fact in FACTS.values():
-            if fact.log in wanted:
-                self.db.execute(f"DELETE FROM {self.prefix}{fact.table} WHERE owner = ?", owner or (0,))  # noqa: S608 - names of ours
-        for key in ((author, log) for author in devices for log in wanted):
-            refs = self.db.execute("SELECT ref FROM log WHERE author = ? AND log = ?", key).fetchall()
-            places = [(ref << SEQ_BITS, (ref + 1) << SEQ_BITS) for (ref,) in refs]
-            gone = f"DELETE FROM {self.prefix}unread WHERE place > ? AND place < ?"  # noqa: S608 - names of ours
-            self.db.executemany(gone, places)
-        for author in self.view.devices_of(member):
-            for log in wanted:
-                counted = self.counted(author, log)
-                while part := list(islice(counted, AT_ONCE)):
-                    self.add(author, log, part)
-                    self._write()
+        self._refold({member: (frozenset(devices), frozenset(logs))})
+
+    def _refold(self, changed: _Changed) -> None:
+        """Fold anew these logs of these members: their rows go and come again, and so do those for whom they wrote.
+
+        A row holds only the statement that won, so whoever else wrote for one of these is read again too.
+        """
+        asked = self._judge_again
+        logs, own = dict.fromkeys(spoken_for(self.db, self.prefix, changed), _FACT_LOGS), set[tuple[bytes, int]]()
+        for member, (devices, wanted) in changed.items():
+            own |= {(device, log) for device in devices for log in wanted & _FACT_LOGS}
+            others = speaking_of(self.db, self.prefix, [member])
+            logs[member] = _FACT_LOGS if others else logs.get(member, wanted & _FACT_LOGS)
+        again = {(device, log) for owner in logs for device in self.view.devices_of(owner) for log in logs[owner]}
+        again |= speaking_of(self.db, self.prefix, logs)
+        self._forget(logs, own | again)
+        for author, log in sorted(again):
+            counted = self.counted(author, log)
+            while part := list(islice(counted, AT_ONCE)):
+                self.add(author, log, part)
+                self._write()
+        self._judge_waiting()
+        # What was read again without having gone says nothing new: only who was confirmed by what came back may be.
+        self._judge_again = asked - logs.keys()
+        self._refold_owners(confirmed_by(self.db, self.prefix, logs) - logs.keys())
+
+    def _refold_owners(self, owners: Iterable[bytes]) -> None:
+        """Fold anew those of these members for whom others wrote, since their leave to do so came or changed."""
+        found = [owner for owner in owners if speaking_of(self.db, self.prefix, [owner])]
+        if found:
+            self._refold({owner: (frozenset(self.view.devices_of(owner)), _FACT_LOGS) for owner in found})
+
+    def _forget(self, owners: Mapping[bytes, Collection[int]], places: Collection[tuple[bytes, int]]) -> None:
+        """Delete the rows that members own from these logs, and what is on record of the logs (author, number)."""
+        for log in sorted(_FACT_LOGS):
+            refs = [(party_ref(self.db, owner),) for owner, logs in owners.items() if log in logs]
+            for table in (fact.table for fact in FACTS.values() if fact.log == log):
+                self.db.executemany(f"DELETE FROM {self.prefix}{table} WHERE owner = ?", refs)  # noqa: S608 - names of ours
+        for place in places:
+            for (ref,) in self.db.execute("SELECT ref FROM log WHERE author = ? AND log = ?", place).fetchall():
+                unread = f"DELETE FROM {self.prefix}unread WHERE place > ? AND place < ?"  # noqa: S608 - names of ours
+                self.db.execute(unread, (ref << SEQ_BITS, (ref + 1) << SEQ_BITS))
+                self.db.execute(f"DELETE FROM {self.prefix}spoke WHERE log = ?", (ref,))  # noqa: S608 - names of ours
 
     def counted(self, author: bytes, log: int, after: int = 0) -> Iterator[Entry]:
         """Yield the entries of a log that count, behind the seq `after`, in order."""
@@ -235,6 +329,7 @@ class Fold:
         for fact in FACTS.values():
             self.db.execute(f"DELETE FROM {fact.table}")  # noqa: S608 - names of ours
         self.db.execute("DELETE FROM unread")
+        self.db.execute("DELETE FROM spoke")
         self.view.clear()
         self._circuit_touched = True
         self.flush()

@@ -89,8 +89,12 @@ def record_branch(db: sqlite3.Connection, circuit: bytes, branch: Run, arrival: 
     """Make the proof of a fork from a branch that differs from what is held; return whether that made a new limit.
 
     Raises:
-        PeerFault: `bad_fork` when it shows none; what is wrong with the branch.
+        PeerFault: `bad_fork` when it shows none; `branched` when it begins where we hold no entry any more, so that
+            somebody who does has to prove it; what is wrong with the branch.
     """
+    row = db.execute("SELECT pruned FROM log WHERE author = ? AND log = ?", (branch.author, branch.log)).fetchone()
+    if row is not None and branch.first <= row[0]:
+        raise PeerFault("branched")
     at = branch.first
     while (ours := read_branch(db, branch.author, branch.log, at - 1)) is not None:
         proof = prove_fork(circuit, ours, branch)

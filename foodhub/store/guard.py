@@ -25,6 +25,7 @@ _HINT = N_(
     " of yours, then foodhub device enrol CODE here; without another laptop: foodhub recover"
 )
 _WAIT = N_("Let the device that showed the code run, and this one too: foodhub node run")
+_REMOVED = N_("What is held here can still be read. To take part again, join as a new member on a new invite.")
 SENTENCES = {
     "copied": N_(
         "This home was copied from elsewhere, so it may not sign: two homes with one key would contradict each other."
@@ -41,6 +42,9 @@ SENTENCES = {
         "Two branches of the log of this home are known, so it may not sign: nothing behind that place counts."
     ),
     "retired": N_("This device was retired, so it may not sign: nothing that it wrote now would count."),
+    "removed": N_(
+        "This member was removed from the circuit, so it may not sign: nothing that it wrote now would count."
+    ),
     "waiting": N_("This device has not been certified yet, so it may not sign."),
 }
 READ_ONLY = "read_only"
@@ -58,7 +62,8 @@ def machine() -> str:
 
 def refused(reason: str) -> RefusedError:
     """Return why a home or a device may not sign, as `Guard.reason` names it."""
-    return RefusedError("home_read_only", SENTENCES[reason], _WAIT if reason == "waiting" else _HINT, reason=reason)
+    hint = {"waiting": _WAIT, "removed": _REMOVED}.get(reason, _HINT)
+    return RefusedError("home_read_only", SENTENCES[reason], hint, reason=reason)
 
 
 def no_pen(db: sqlite3.Connection, member: bytes) -> Exception:
@@ -134,12 +139,16 @@ class Guard:
         return self._unfit(db)
 
     def _unfit(self, db: sqlite3.Connection) -> str | None:
-        """Return why what this device writes would not count: its log forks, it was retired, or is no device yet."""
+        """Return why what this device writes would not count: its log forks, it is retired, removed, or none yet.
+
+        Of a log with a limit it would also take a place at which it has signed already.
+        """
         if db.execute("SELECT 1 FROM fork_proof WHERE author = ?", (self._device,)).fetchone():
             return "forked"
-        row = db.execute("SELECT retired FROM device WHERE key = ?", (self._device,)).fetchone()
+        query = "SELECT d.retired, m.removed FROM device d JOIN member m ON m.id = d.member WHERE d.key = ?"
+        row = db.execute(query, (self._device,)).fetchone()
         if row:
-            return "retired" if row[0] else None
+            return "removed" if row[1] else "retired" if row[0] else None
         member = db.execute("SELECT 1 FROM member WHERE id = ?", (self._file.member,)).fetchone()
         begins = db.execute("SELECT 1 FROM meta WHERE key = ?", (_begins(self._device),)).fetchone()
         return "waiting" if member and not begins else None

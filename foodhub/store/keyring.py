@@ -93,7 +93,10 @@ class Keyring:
         known = self._epochs.get(member, {}).get(number)
         if known is not None and known.public == public:
             return False
-        key = self._open(member, public, sealed)
+        spares = self._spares.setdefault(member, {})
+        if known is not None:
+            spares[known.public] = known  # it has lost its number, and something may be sealed with it
+        key = spares.get(public) or self._open(member, public, sealed)
         if key is not None:
             self._epochs.setdefault(member, {})[number] = key
             self._pairs.clear()
@@ -122,6 +125,10 @@ class Keyring:
     def epochs_of(self, member: bytes) -> dict[int, BoxKey]:
         """Return the box keys of one of our members that are open here, by number."""
         return dict(self._epochs.get(member, {}))
+
+    def all_of(self, member: bytes) -> list[BoxKey]:
+        """Return all box keys of one of our members that are open here, also those that have lost their number."""
+        return [*self._epochs.get(member, {}).values(), *self._spares.get(member, {}).values()]
 
     def forget_pairs(self) -> None:
         """Forget what was worked out, since somebody's box keys changed."""

@@ -17,7 +17,7 @@ from foodhub.store.transaction import Transaction
 
 ENTRIES_PER_SLICE = 400
 """About 25 ms of work."""
-_TABLES = sorted({fact.table for fact in FACTS.values()} | {"unread"})
+_TABLES = sorted({fact.table for fact in FACTS.values()} | {"unread", "spoke"})
 _KEY = "refold"
 
 
@@ -104,7 +104,12 @@ def _swap(tx: Transaction, fold: Fold, state: Refolding) -> None:
         fold.refold(member, fold.view.devices_of(member))
     fold.flush()
     for table in _TABLES:
+        indexes = db.execute(
+            "SELECT sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL", (table,)
+        ).fetchall()
         db.execute(f"DROP TABLE {table}")
         db.execute(f"ALTER TABLE {SHADOW}{table} RENAME TO {table}")
+        for (index,) in indexes:
+            db.execute(index)
     db.execute("DELETE FROM meta WHERE key = ?", (_KEY,))
     db.execute("INSERT OR REPLACE INTO meta VALUES ('fold_version', ?)", (FOLD_VERSION,))

@@ -8,11 +8,16 @@ Of a log, `seq`, `id` and `timestamp` are those of the last entry that counts: t
 checkpoint that begins at `jump`, behind the entry `jump_id`, and is not complete yet. `base` is where the last complete
 checkpoint begins, 0 for none: what lies before it does not count. Up to `pruned`, whose id is `pruned_id`, entries may
 be missing.
+
+`spoke` says in which logs (by their numbers in this file) somebody else wrote for an owner, whether that counts or not.
+
+The description of a product, its longest text, is not kept twice: its row says from which byte on (1 for the first) and
+for how many it stands in the payload of the entry at its `place`. An entry that counts always has its payload.
 """
 
 SEQ_BITS = 32
-SCHEMA_VERSION = 3
-FOLD_VERSION = 2
+SCHEMA_VERSION = 5
+FOLD_VERSION = 4
 APPLICATION_ID = 0x666F6F64
 
 TRUTH = """
@@ -119,6 +124,57 @@ CREATE TABLE total (
 ) WITHOUT ROWID;
 """
 
+_TRADE = {
+    "case_size": "size i, minimum i, word t, broken i",
+    "plan": "body b",
+    "opening": "body b",
+    "outgoing": "cycle_owner b, cycle b, device b, body b",
+    "close": "cycle_owner b, cycle b, at i, open i",
+    "draft": "ended i, body b",
+    "repeat": "cycle b, ended i, body b",
+    "mandate": "holder b, until i, ended i, body b",
+    "allot_request": "cycle_owner b, cycle b, producer b, product b, quantity i",
+    "lower": "cycle_owner b, cycle b, hub b, device b, product b, quantity i, override i",
+    "returned": "cycle_owner b, cycle b, device b, producer b, product b, returned i",
+    "shortfall": "cycle_owner b, cycle b, hub b, product b, available i, reason t",
+    "remark": "body b",
+    "standing": "hub b, paused i, ended i, body b",
+    "receipt": "cycle_owner b, cycle b, entry b, body b",
+    "tally": "cycle_owner b, cycle b, body b",
+    "counted": "cycle_owner b, cycle b, at i, part i, body b",
+    "confirmation": "cycle_owner b, cycle b, buyer b, body b",
+    "baskets": "cycle_owner b, cycle b, body b",
+    "purchase": "cycle_owner b, cycle b, producer b, part i, body b",
+    "purchase_answer": "hub b, cycle_owner b, cycle b, part i, purchase_version i, state t, body b",
+    "contact": "name t, phone t, address t",
+    "belong": '"group" b, left i',
+    "represented": "member b, role t, ended i",
+    "claim": "member b",
+    "claim_confirmed": 'member b, role t, "by" b',
+}
+"""The views of the trade: by table the columns that it has besides those of every fact; b, i and t are their types."""
+
+_TYPES = {"b": "BLOB", "i": "INTEGER", "t": "TEXT"}
+
+
+def _table(name: str) -> str:
+    """Return the SQL that makes a view of the trade."""
+    head = "owner i, local b, version i, timestamp i, place i, spoken i"
+    columns = [each.split() for each in f"{head}, {_TRADE[name]}, arrival i".split(", ")]
+    typed = ", ".join(f"{column} {_TYPES[letter]} NOT NULL" for column, letter in columns)
+    return f"CREATE TABLE {name} ({typed}, UNIQUE (owner, local));\n"
+
+
+_SOUGHT = """
+CREATE INDEX placement_at ON placement (hub, arrival, cycle);
+CREATE INDEX allotment_to ON allotment (hub, arrival);
+CREATE INDEX answer_to ON answer (buyer, arrival);
+CREATE INDEX confirmation_to ON confirmation (buyer, arrival);
+CREATE INDEX confirmation_of ON confirmation (cycle, version);
+CREATE INDEX receipt_of ON receipt (cycle);
+"""
+"""By what a desk looks for orders, and a buyer for answers, without reading those of all times."""
+
 MIGRATIONS: dict[int, str] = {
     1: """
 CREATE TABLE refused (
@@ -177,6 +233,32 @@ CREATE TABLE erase_answer (
     PRIMARY KEY (owner, local)
 ) WITHOUT ROWID;
 """,
+    3: """
+ALTER TABLE product ADD COLUMN description_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE product ADD COLUMN description_size INTEGER NOT NULL DEFAULT 0;
+UPDATE product SET description_at = coalesce((
+    SELECT instr(e.payload, CAST(product.description AS BLOB)) FROM entry e WHERE e.place = product.place
+), 0);
+UPDATE product SET description_size = length(CAST(description AS BLOB)) WHERE description_at > 0;
+ALTER TABLE product DROP COLUMN description;
+""",
+    4: """
+ALTER TABLE profile ADD COLUMN spoken INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE product ADD COLUMN spoken INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE stock ADD COLUMN spoken INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cycle ADD COLUMN spoken INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE allotment ADD COLUMN spoken INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE placement ADD COLUMN spoken INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE answer ADD COLUMN spoken INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE total ADD COLUMN spoken INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE erase_request ADD COLUMN spoken INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE erase_answer ADD COLUMN spoken INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE placement ADD COLUMN told TEXT NOT NULL DEFAULT '';
+DROP TABLE receipt;
+"""
+    + "".join(map(_table, _TRADE))
+    + "CREATE TABLE spoke (owner BLOB, log INTEGER, PRIMARY KEY (owner, log)) WITHOUT ROWID;\n"
+    + _SOUGHT,
 }
 """By the version they start from: the statements that bring a database one version on.
 

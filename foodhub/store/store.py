@@ -117,9 +117,17 @@ class Store:
         )
 
     def _transact(self, work: Callable[..., T], args: Any, kwargs: Any) -> T:
-        if self._writer is None:
-            self._writer = _Writer(self.home)
-        return self._writer.transact(work, args, kwargs)
+        writer = self._writer = self._writer or _Writer(self.home)
+        result = writer.transact(work, args, kwargs)
+        if writer.wal_is_long():
+            # A turn of its own, behind whoever waits for the lock by now: nobody waits for a commit and for this.
+            self._thread.submit(self._shorten_wal)
+        return result
+
+    def _shorten_wal(self) -> None:
+        writer = self._writer
+        if writer is not None:  # else this store is being closed, and the next commit of anybody sees to it
+            writer.shorten_wal()
 
     @property
     def others_wrote(self) -> bool:
@@ -196,7 +204,7 @@ class _Writer:
             raise
         for device in tx.wrote:
             self._remember(device)
-        self._checkpoint()
+        self._let_go_of_erased()
         return result
 
     def _remember(self, device: bytes) -> None:
@@ -210,18 +218,28 @@ class _Writer:
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (CIRCUIT_ARRIVAL,)).fetchone()
         return int(row[0]) if row else 0
 
-    def _checkpoint(self) -> None:
-        """Empty the write-ahead log once it is long, unless somebody still reads from it: then a later commit does.
+    def wal_is_long(self) -> bool:
+        """Say whether the write-ahead log should be emptied."""
+        return self._wal.stat().st_size > WAL_LIMIT
 
-        What was erased is to be found there no longer either.
-        """
-        erased = self._db.execute("SELECT 1 FROM meta WHERE key = ?", (ERASED_IN_WAL,)).fetchone()
-        if erased or self._wal.stat().st_size > WAL_LIMIT:
-            self._db.execute("PRAGMA busy_timeout=20")
-            busy, *_ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            if erased and not busy:
-                self._db.execute("DELETE FROM meta WHERE key = ?", (ERASED_IN_WAL,))
-            self._db.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    def shorten_wal(self) -> None:
+        """Empty the write-ahead log if nobody did so meanwhile."""
+        with self._lock:
+            if self.wal_is_long():
+                self._empty_wal()
+        time.sleep(0)
+
+    def _let_go_of_erased(self) -> None:
+        """Empty the write-ahead log if it may still hold what was erased."""
+        if self._db.execute("SELECT 1 FROM meta WHERE key = ?", (ERASED_IN_WAL,)).fetchone() and self._empty_wal():
+            self._db.execute("DELETE FROM meta WHERE key = ?", (ERASED_IN_WAL,))
+
+    def _empty_wal(self) -> bool:
+        """Empty the write-ahead log; return whether it is: while somebody reads from it, a later commit has to."""
+        self._db.execute("PRAGMA busy_timeout=20")
+        busy, *_ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self._db.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+        return not busy
 
 
 _circuit_reader = StatementReader(CircuitStatement)

@@ -6,24 +6,29 @@ that is not on disk, and a kill at any moment leaves either all of it or nothing
 
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from foodhub.catalog.statements import Part
+from foodhub.errors import N_, RefusedError
 from foodhub.log.body import ROOM, bodies
-from foodhub.log.encoding import encode, normal
+from foodhub.log.encoding import LIMIT, encode, normal
 from foodhub.log.faults import PeerFault
 from foodhub.log.forks import ForkProof
 from foodhub.log.header import RANDOM_BYTES, Kind, Log
 from foodhub.log.run import MAX_ENTRIES, MAX_RUN_BYTES, CheckedRun, Run, write_run
 from foodhub.log.seal import seal
+from foodhub.orders.hands import MOST_VERSION, Behalf
 from foodhub.store.entries import LogRow, insert, log_row, take_run
 from foodhub.store.erasures import fill
-from foodhub.store.facts import FACTS
+from foodhub.store.facts import fault_of
 from foodhub.store.fold import Fold
 from foodhub.store.forks import MOST_STRANGERS, record_branch, record_proof, strangers_proved
 from foodhub.store.guard import Guard, no_pen
 from foodhub.store.keyring import KeyFile, Keyring
+
+_Wanted = tuple[Kind, bytes, Sequence[bytes]]
+"""An entry to be written: its kind, its body, and the secrets to which it is sealed in a log 2."""
 
 
 class Transaction:
@@ -83,9 +88,20 @@ class Transaction:
         """
         file = self._pen(member)
         kind = Kind.LASTING if lasting or log == Log.CIRCUIT else Kind.ERASABLE
-        wanted = [(kind, body) for body in bodies(_countable(statements))]
         shared = self.keyring.sealing_secrets(self.db, member, readers) if log == Log.TRADE else []
-        return self._append_all(file, log, wanted, shared)
+        return self._append_all(file, log, [(kind, body, shared) for body in bodies(_countable(statements))])
+
+    def append_to_each(self, member: bytes, said: Mapping[bytes, Iterable[Any]]) -> list[bytes]:
+        """Sign statements in a log 2 of one of our members, by reader, each sealed to that one: many for one signature.
+
+        Returns the ids of the entries, and raises what `append` does.
+        """
+        file = self._pen(member)
+        wanted: list[_Wanted] = []
+        for reader, statements in said.items():
+            shared = self.keyring.sealing_secrets(self.db, member, [reader])
+            wanted += [(Kind.ERASABLE, body, shared) for body in bodies(_countable(statements))]
+        return self._append_all(file, Log.TRADE, wanted)
 
     def append_checkpoint(self, member: bytes, stated: Sequence[tuple[int, Any]]) -> list[bytes]:
         """Restate in a checkpoint of a log 1 what of that log still holds: (when it was first stated in ms, statement).
@@ -96,7 +112,7 @@ class Transaction:
         list(_countable(statement for _, statement in stated))
         parts = checkpoint_bodies(stated)
         kinds = [Kind.CHECKPOINT] * (len(parts) - 1) + [Kind.CHECKPOINT_END]
-        return self._append_all(file, Log.CATALOG, list(zip(kinds, parts, strict=True)), [])
+        return self._append_all(file, Log.CATALOG, [(kind, part, []) for kind, part in zip(kinds, parts, strict=True)])
 
     def _pen(self, member: bytes) -> KeyFile:
         """Return the key file of a member of this home, if it may sign."""
@@ -106,19 +122,15 @@ class Transaction:
         self._guards[file.keys.signing.public].check(self.db)
         return file
 
-    def _append_all(
-        self, file: KeyFile, log: Log, wanted: Sequence[tuple[Kind, bytes]], shared: Sequence[bytes]
-    ) -> list[bytes]:
+    def _append_all(self, file: KeyFile, log: Log, wanted: Sequence[_Wanted]) -> list[bytes]:
         ids: list[bytes] = []
         for chunk in _chunks(wanted):
-            ids += self._append_run(file, log, chunk, shared)
+            ids += self._append_run(file, log, chunk)
         self.fold.flush()
         self.wrote.add(file.keys.signing.public)
         return ids
 
-    def _append_run(
-        self, file: KeyFile, log: Log, chunk: Sequence[tuple[Kind, bytes]], shared: Sequence[bytes]
-    ) -> list[bytes]:
+    def _append_run(self, file: KeyFile, log: Log, chunk: Sequence[_Wanted]) -> list[bytes]:
         device = file.keys.signing.public
         at = log_row(self.db, device, log) or LogRow()
         timestamp = max(self.now, at.timestamp)
@@ -126,9 +138,9 @@ class Transaction:
             seal(body, (self.circuit, device, int(log), at.seq + n), shared, secrets.token_bytes)
             if log == Log.TRADE
             else secrets.token_bytes(RANDOM_BYTES) + body
-            for n, (_, body) in enumerate(chunk, 1)
+            for n, (_, body, shared) in enumerate(chunk, 1)
         ]
-        entries = [(int(kind), timestamp, payload) for (kind, _), payload in zip(chunk, payloads, strict=True)]
+        entries = [(int(kind), timestamp, payload) for (kind, *_), payload in zip(chunk, payloads, strict=True)]
         _, run = write_run(self.circuit, file.keys.signing, int(log), (at.seq, at.id), entries)
         insert(self.fold, run, payloads, at)
         return run.ids
@@ -198,14 +210,27 @@ def _countable(statements: Iterable[Any]) -> Iterator[Any]:
     """Pass our own statements on; one that breaks a rule would be signed for ever and never count.
 
     Raises:
-        ValueError: which rule one breaks.
+        RefusedError: `version_range`. ValueError: which other rule one breaks.
     """
     for statement in statements:
-        fact = FACTS.get(type(statement))
-        fault = (fact.rule(statement) if fact else None) or (None if normal(statement) else "not_canonical")
+        _check_version(statement)
+        fault = fault_of(statement) or (None if normal(statement) else "not_canonical")
         if fault:
             raise ValueError(f"{type(statement).__name__} breaks a rule: {fault}")
         yield statement
+
+
+def _check_version(statement: Any) -> None:
+    """Make sure that a statement has a version that counts: whoever spoke before may have taken the highest."""
+    inner, most = statement, LIMIT
+    if isinstance(statement, Behalf):
+        inner, most = statement.statement, MOST_VERSION if statement.mandate else LIMIT
+    if getattr(inner, "version", 1) >= most:
+        raise RefusedError(
+            "version_range",
+            N_("This was changed too often, or by a faulty program: it can't be changed any more."),
+            N_("Make it anew, under another name or number."),
+        )
 
 
 def checkpoint_bodies(stated: Sequence[tuple[int, Any]]) -> list[bytes]:
@@ -225,16 +250,16 @@ def checkpoint_bodies(stated: Sequence[tuple[int, Any]]) -> list[bytes]:
     ]
 
 
-def _chunks(wanted: Sequence[tuple[Kind, bytes]]) -> Iterable[Sequence[tuple[Kind, bytes]]]:
-    """Split bodies into runs; a sealed payload is a little larger than its body, hence the margin."""
-    chunk: list[tuple[Kind, bytes]] = []
+def _chunks(wanted: Sequence[_Wanted]) -> Iterable[Sequence[_Wanted]]:
+    """Split bodies into runs; a sealed payload is larger than its body by its slots, hence the margin."""
+    chunk: list[_Wanted] = []
     size = 0
-    for kind, body in wanted:
-        length = len(body) + 8192
+    for each in wanted:
+        length = len(each[1]) + 8192
         if chunk and (len(chunk) == MAX_ENTRIES or size + length > MAX_RUN_BYTES):
             yield chunk
             chunk, size = [], 0
-        chunk.append((kind, body))
+        chunk.append(each)
         size += length
     if chunk:
         yield chunk

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from foodhub.errors import N_
 from foodhub.node.orders import LineRow, OrderRow
-from foodhub.saying import ORDER_STATES, REASONS, counted, money, price, said
+from foodhub.saying import ORDER_STATES, REASONS, counted, money, ordered_by, price, said
 from foodhub.tui.columns import Column
 from foodhub.tui.dialog import Dialog, labelled
 from foodhub.tui.table import RowTable
@@ -21,8 +21,8 @@ from foodhub.words import _, ngettext
 
 
 def buyer(order: OrderRow) -> str:
-    """Say who ordered; a household of somebody else has no name that others see."""
-    return order.customer or _("household {id}").format(id=order.customer_id[:4])
+    """Say who ordered, and where somebody typed it for it, how it had told that one."""
+    return ordered_by(order.customer, order.customer_id, order.written_by, order.told)
 
 
 def short_lines(order: OrderRow) -> int:

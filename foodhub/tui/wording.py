@@ -46,7 +46,7 @@ def full_time(moment: datetime) -> str:
 def size(count: int) -> str:
     """Say a number of bytes."""
     if count < 1000:
-        return _("{n} bytes").format(n=count)
+        return ngettext("{n} byte", "{n} bytes", count).format(n=count)
     if count < 1_000_000:
         return _("{n} kB").format(n=count // 1000)
     whole, part = divmod(count // 100_000, 10)

@@ -3,16 +3,21 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from foodhub.node import live
+from foodhub.catalog.naming import id_bytes
+from foodhub.node import devices, live
+from foodhub.node.allotments import allot
 from tests.cli.program import PATIENCE, Foodhub
 from tests.cli.terminal import at_terminal
+from tests.homes import Village, carry
+from tests.node.forking import fork
+from tests.node.laptops import laptop, member, row_of
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
@@ -110,7 +115,7 @@ def test_a_laptop_waits_with_its_code_until_the_other_one_is_certified(founded: 
     assert states(founded)[made["device_id"]] == "retired"
     listed = founded("device", "list").out
     assert "(this one)" in listed
-    assert "stock, desk" in listed
+    assert "stock, answering orders" in listed
     assert founded.fails(6, "device", "retire", "this")["code"] == "last_device"
 
 
@@ -122,6 +127,8 @@ def test_a_laptop_waits_with_its_code_until_the_other_one_is_certified(founded: 
         (["device", "retire", "zzzz"], "no_such_device", 3),
         (["device", "hand-over", "desk", "zzzz"], "no_such_device", 3),
         (["device", "hand-over", "crown", "this"], "bad_right", 2),
+        (["device", "go-on", "zzzz"], "no_such_device", 3),
+        (["device", "go-on", "this"], "not_retired", 6),
         (["recover", "--card", "foodhubcard1nonsense"], "card_unreadable", 6),
         (["recover"], "word_count", 2),
     ],
@@ -144,3 +151,54 @@ def test_a_home_that_nobody_lets_in_keeps_the_code_and_says_so(founded: Foodhub,
     error = Foodhub(tmp_path / "second").fails(5, "device", "enrol", code, "--wait", "0")
     assert error["code"] == "no_peer"
     assert "--wait" in error["hint"]
+
+
+@pytest.fixture
+async def village(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Village]:
+    """A place without homes, whose homes the program finds where it looks for them."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    async with AsyncExitStack() as stack:
+        yield Village(tmp_path, stack)
+
+
+@pytest.mark.anyio
+async def test_an_heir_is_told_what_it_risks_before_it_goes_on_without_what_is_missing(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    farm, _ = await member(village, "Farm", "producer")
+    village.clock.now = int(time.time() * 1000)
+    carrots = await farm.product("Carrots", on_hand=10)
+    await village.open_cycle(hub)
+    barn = await laptop(village, "Barn", farm)
+    village.homes.remove(barn)
+    await farm.write(allot, farm.hat, await farm.cycle(), {id_bytes(carrots): 8})
+    await farm.write(devices.retire, farm.hat, await row_of(farm, farm), barn.hat.device)
+    await carry(farm, barn, logs=(0,))
+    foodhub = Foodhub(barn.node.home)
+    error = foodhub.fails(6, "allot", "Week 39", "Carrots=9")
+    assert error["code"] == "predecessor_missing"
+    device = error["details"]["device"]
+    assert f"foodhub device go-on {device}" in error["hint"]
+    asked = foodhub.on_terminal("device", "go-on", device, answers=["n"])
+    assert "1 entry has not arrived here" in asked.err
+    assert "that no more is promised than was set aside" in asked.err
+    foodhub("device", "go-on", device, "--dry-run")
+    assert foodhub.fails(6, "allot", "Week 39", "Carrots=9")["code"] == "predecessor_missing"
+    done = foodhub.json("device", "go-on", device)
+    assert (done["device_id"][:8], done["entries_missing"], done["payloads_missing"]) == (device, 1, 0)
+    assert foodhub.fails(6, "device", "go-on", device)["code"] == "nothing_missing"
+    foodhub("allot", "Week 39", "Carrots=9")
+
+
+@pytest.mark.anyio
+async def test_a_device_that_contradicts_itself_is_not_listed_as_in_use(village: Village) -> None:
+    await village.home("Hub", "hub")
+    farm, _ = await member(village, "Farm", "producer")
+    await farm.product("Carrots")
+    barn = await laptop(village, "Barn", farm)
+    await fork(village, farm, 1, 1)
+    foodhub = Foodhub(barn.node.home)
+    assert set(states(foodhub).values()) == {"forked", "active"}
+    (line,) = [line for line in foodhub("device", "list").out.splitlines() if "forked" in line]
+    assert "in use" not in line
+    error = foodhub.fails(6, "device", "retire", foodhub.json("device", "list")[0]["id"])
+    assert (error["code"], "a device older than it" in error["hint"]) == ("device_ranks_above", True)

@@ -14,7 +14,7 @@ FIXTURES = Path(__file__).parents[1] / "store" / "fixtures"
 def test_a_home_that_is_well_is_said_to_be(founded: Foodhub) -> None:
     done = founded("doctor")
     assert "The database file is whole." in done.out
-    assert "logs, " in done.out
+    assert "All is as it was signed. Entries: " in done.out
     assert done.out.endswith("Bad: 0. Warnings: 1.\n")
     assert "recovery words" in done.out
 

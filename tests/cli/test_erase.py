@@ -1,10 +1,17 @@
 """`foodhub erase`: what goes is shown first, what has to stay is refused, and nobody is left in doubt."""
 
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
 import pytest
 
 from foodhub.cli.erase import read_range
 from foodhub.errors import UsageError
 from tests.cli.program import Foodhub
+from tests.homes import Village
+from tests.node.test_erase_requests import ask, settle
+from tests.node.test_erasing import market
 
 
 @pytest.mark.parametrize(("text", "found"), [("3", (3, 3)), ("3-17", (3, 17)), (" 1-1 ", (1, 1))])
@@ -76,3 +83,23 @@ def test_only_others_who_answer_orders_can_be_asked(founded: Foodhub) -> None:
     assert founded.fails(3, "erase", "request", "Nobody")["code"] == "no_such_member"
     assert founded.json("erase", "list") == []
     assert "Nobody asked" in founded("erase", "list").err
+
+
+@pytest.mark.anyio
+async def test_a_request_that_came_too_soon_is_not_called_done_in_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    async with AsyncExitStack() as stack:
+        village = Village(tmp_path, stack)
+        village.clock.now = int(time.time() * 1000)
+        _hub, _farm, group, _carrots = await market(village)
+        await ask(group, "Hub")
+        await settle(village)
+        foodhub = Foodhub(group.node.home)
+        again = foodhub("erase", "request", "Hub")
+        assert "so already" in again.err
+        for shown in (again.out, foodhub("erase", "list").out):
+            assert "not all yet" in shown
+            assert "all of it on" in shown
+            assert "in part" not in shown

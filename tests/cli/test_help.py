@@ -7,6 +7,7 @@ import click
 import pytest
 
 from foodhub.cli.call import Call
+from foodhub.cli.command import Group
 from foodhub.cli.main import _root
 from foodhub.cli.table import COMMANDS, Entry, entry
 from tests.cli.program import Foodhub
@@ -19,7 +20,8 @@ def paths(commands: object = COMMANDS, before: str = "") -> list[str]:
     found = []
     for word, each in commands.items():
         assert isinstance(each, Entry)
-        found += paths(each.commands, f"{before}{word} ") if each.commands else [f"{before}{word}"]
+        found += [f"{before}{word}"] if each.module else []
+        found += paths(each.commands, f"{before}{word} ")
     return found
 
 
@@ -28,14 +30,28 @@ NAMED = (
     *(f"circuit {word}" for word in ("found", "invite", "uninvite", "join", "members", "show")),
     *(f"circuit {word}" for word in ("remove", "grant", "revoke")),
     "circuit card",
-    *(f"device {word}" for word in ("list", "add", "enrol", "retire", "hand-over")),
+    *(f"device {word}" for word in ("list", "add", "enrol", "retire", "hand-over", "go-on")),
     "recover",
     "disputed",
     *("doctor", "backup", "restore"),
     *("node run", "status", "peers", "allot", "log show", "log verify", "rebuild", "paths", "demo"),
     *(f"product {word}" for word in ("import", "list", "show", "add", "set", "withdraw")),
-    *(f"cycle {word}" for word in ("new", "list", "show")),
-    *(f"order {word}" for word in ("place", "list", "show", "cancel")),
+    *(f"cycle {word}" for word in ("new", "list", "show", "set", "bring", "sell", "check", "publish", "clone")),
+    *(f"cycle {word}" for word in ("repeat", "announce", "close", "reopen", "decide")),
+    *(f"order {word}" for word in ("place", "list", "show", "amend", "cancel", "remark", "substitute")),
+    *(f"order {word}" for word in ("accept-late", "confirm", "decline")),
+    *(f"desk {word}" for word in ("show", "share")),
+    *(f"purchase {word}" for word in ("list", "show", "send", "accept", "refuse")),
+    *(f"slip {word}" for word in ("show", "export", "compare")),
+    *(f"standing {word}" for word in ("add", "list", "pause", "resume", "end")),
+    *(f"stock {word}" for word in ("set", "paste", "show", "case")),
+    *(f"allot {word}" for word in ("request", "list", "grant", "rule", "lower")),
+    "shortfall",
+    *(f"member {word}" for word in ("add", "list", "show", "end", "claim", "confirm")),
+    *(f"contact {word}" for word in ("set", "show", "erase")),
+    *(f"group {word}" for word in ("join", "leave", "show", "close")),
+    *(f"wish {word}" for word in ("set", "import", "paste", "table", "missing")),
+    *(f"mandate {word}" for word in ("give", "end", "list")),
     *(f"erase {word}" for word in ("order", "product", "entries", "request", "list")),
     *("retention show", "retention set", "log prune"),
 )
@@ -53,6 +69,9 @@ def help_of(path: str) -> tuple[click.Command, str]:
         found = command.get_command(context, word)
         assert found is not None
         command, context = found, click.Context(found, info_name=word, parent=context)
+    own = command.own if isinstance(command, Group) else None
+    if own is not None:
+        command, context = own, click.Context(own, info_name=context.info_name, parent=context.parent)
     return command, command.get_help(context)
 
 

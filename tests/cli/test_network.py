@@ -100,3 +100,10 @@ def test_a_command_that_is_ended_leaves_no_network_process_behind(founded: Foodh
             child.communicate(timeout=PATIENCE)
         assert child.returncode == code
         assert group.json("status")["network"] == "stopped"
+
+
+def test_what_speaks_of_the_whole_home_takes_no_name_that_is_nobodys_there(shared: Foodhub) -> None:
+    for command in ("status", "peers"):
+        error = shared.fails(3, command, "--as", "nobody")
+        assert (error["code"], error["details"]["names"]) == ("no_such_hat", "Hub")
+        assert shared(command, "--as", "hub").code == 0

@@ -17,7 +17,7 @@ CYCLE = CycleRow("abc", "Week", "Hub", "def", "open", OPENS, OPENS, "Europe/Pari
 
 def test_rows_become_json_with_zoned_times_and_without_inner_fields() -> None:
     data = plain([CYCLE])[0]
-    assert set(data) == {"id", "name", "hub", "hub_id", "state", "opens", "closes", "zone", "sale"}
+    assert set(data) == {"id", "name", "hub", "hub_id", "state", "opens", "closes", "zone", "sale", "closed", "draft"}
     assert data["opens"] == "2026-11-26T20:00:00+01:00"
 
 

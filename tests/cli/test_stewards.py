@@ -37,6 +37,7 @@ async def test_a_member_is_removed_after_showing_what_will_still_count(village: 
     assert "Dry run" in tried.err
     asked = foodhub.on_terminal("circuit", "remove", "Farm", answers=["n"])
     assert "Remove Farm for ever. Of its logs counts what is held here:" in asked.err
+    assert "members: 1 entry, signed 2026-09-21" in asked.err
     assert "catalog: 2 entries, the last one signed 2026-09-21" in asked.err
     assert [row["removed"] for row in foodhub.json("circuit", "members")] == [False, False]
     data = foodhub.json("circuit", "remove", "Farm")
@@ -107,7 +108,9 @@ async def test_what_is_set_aside_is_listed_and_said_again(village: Village) -> N
     assert "Some logs have a limit" in logs.err
     assert "foodhub disputed" in program(hub)("status").err
     assert program(farm).fails(6, "disputed", "reissue")["code"] == "log_forked"
-    assert here("disputed", "reissue", "--dry-run").out.count("is said again") == 1
+    planned = here("disputed", "reissue", "--dry-run")
+    assert planned.out.count("is said again") == 1
+    assert "foodhub device retire" in planned.err
     assert here.json("disputed", "reissue", "--dry-run")["signed"] == 0
     assert here.json("disputed", "reissue")["signed"] == 1
     assert [row["name"] for row in here.json("product", "list")] == ["Carrots"]

@@ -8,7 +8,7 @@ from tests.cli.program import Foodhub
 DAIRY = Path(package.__file__).parent / "demo_catalog" / "dairy.csv"
 ORDER = {
     *("id", "number", "revision", "cycle", "cycle_id", "customer", "customer_id", "hub", "hub_id", "state", "sent_at"),
-    *("received_at", "total", "currency", "lines"),
+    *("received_at", "total", "currency", "lines", "comment", "written_by", "told"),
 }
 PRODUCT = {
     *(

@@ -21,7 +21,12 @@ from tests.p2p.memory import CIRCUIT, MemoryShelf
 from tests.p2p.playbook import Playbook, Side, Verdict, parties, pen, shelf_of, talk
 from tests.vectors.log_cases import signed
 
-VERDICTS: tuple[Verdict, ...] = (("member", ""), ("joiner", ""), (None, "unknown_author"))
+VERDICTS: tuple[Verdict, ...] = (
+    ("member", ""),
+    ("joiner", ""),
+    (None, "unknown_author"),
+    ("stranger", "unknown_author"),
+)
 PENS = [pen(number) for number in (1, 2, 3, 4)]
 KEYS = {each.key.public: each.key for each in PENS}
 MOST_PIECES = 100
@@ -49,7 +54,9 @@ def take_conversation(data: bytes) -> None:
     head, *pieces = split(data) or [b""]
     seed, before, verdict = (*head, 0, 0, 0)[:3]
     one, other = shelves()
-    talking = talk(one.copy(), other.copy(), seed, VERDICTS[verdict % 3])
+    talking = talk(one.copy(), other.copy(), seed, VERDICTS[verdict % 4])
+    if talking.other.verdict[0] == "stranger":
+        talking.other.verdict = VERDICTS[0]  # who answers a stranger's call knows it
     steps(talking, before)
     for piece in pieces[:MOST_PIECES]:
         whom, wait = (*piece[:1], 0)[0] & 1, (*piece[:1], 0)[0] >> 1 & 7
@@ -59,7 +66,7 @@ def take_conversation(data: bytes) -> None:
         steps(talking, wait + 1)
     talking.settle(MOST_STEPS)
     for side in (talking.one, talking.other):
-        assert side.ended or side.session.state is State.READY
+        assert side.ended or side.session.state in {State.STRANGER, State.READY}
 
 
 def steps(talking: Playbook, count: int) -> None:

@@ -52,23 +52,30 @@ async def laptop(village: Village, name: str, first: Home, *, always_on: bool = 
 
 
 async def begin_recovery(village: Village, name: str, keys: RecoveryKeys, helper: Home) -> Home:
-    """Begin to recover a member in a home, and fetch from somebody what the circuit holds."""
-    node = await village.open(name)
-    home = Home(node, helper.hat, village.clock)
-    circuit = (await helper.rows("SELECT value FROM meta WHERE key = 'circuit'"))[0][0]
-    await home.write(recovery.begin_recovery, node.home, keys, Card(circuit, []), [])
-    await carry(helper, home, logs=(0,))
-    await home.write(recovery.ask_for_everything, node.home, keys)
-    await carry(helper, home)
+    """Begin to recover a member in a home, and fetch from somebody what the circuit holds; it never ends."""
+    home = Home(await village.open(name), helper.hat, village.clock)
+    village.stack.enter_context(recovery.hold_recovery(home.node.home))
+    await fetch(home, keys, helper)
     return home
+
+
+async def fetch(home: Home, keys: RecoveryKeys, helper: Home) -> None:
+    """Do the steps of a recovery up to where everything has been fetched."""
+    circuit = (await helper.rows("SELECT value FROM meta WHERE key = 'circuit'"))[0][0]
+    folder = home.node.home
+    await home.write(recovery.begin_recovery, folder, keys, Card(circuit, []), [])
+    await carry(helper, home, logs=(0,))
+    await home.write(recovery.ask_for_everything, folder, keys)
+    await carry(helper, home)
 
 
 async def recover(village: Village, name: str, keys: RecoveryKeys, helper: Home) -> Home:
     """Recover a member in a home, with somebody's help."""
-    home = await begin_recovery(village, name, keys, helper)
-    home.hat = await home.write(recovery.move_in, home.node.home, keys)
-    await home.write(recovery.recover, home.hat, keys)
-    recovery.end_recovery(home.node.home)
+    home = Home(await village.open(name), helper.hat, village.clock)
+    with recovery.hold_recovery(home.node.home):
+        await fetch(home, keys, helper)
+        home.hat = await home.write(recovery.move_in, home.node.home, keys)
+        await home.write(recovery.recover, home.hat, keys)
     village.homes.append(home)
     return home
 

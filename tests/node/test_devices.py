@@ -8,12 +8,16 @@ from foodhub.errors import FoodhubError
 from foodhub.log.header import Log
 from foodhub.log.keys import BoxKey
 from foodhub.node import devices, enrolling
+from foodhub.node.application import open_node
 from foodhub.node.devices import desk_of, keeper_of
 from foodhub.node.duties import due
+from foodhub.node.epochs import next_epoch
 from foodhub.node.exchange import identity, visitor
-from foodhub.orders.statements import Total, derived_id
+from foodhub.node.recovery_words import RecoveryKeys
+from foodhub.orders.statements import Profile, Total, derived_id
 from tests.homes import HOUR, Home, Village, carry
-from tests.node.laptops import code_of, enrol, knock, laptop, member, row_of, rows_of
+from tests.node.forking import fork
+from tests.node.laptops import code_of, enrol, knock, laptop, member, recover, row_of, rows_of
 
 pytestmark = pytest.mark.anyio
 
@@ -141,7 +145,26 @@ async def test_a_retired_laptop_signs_no_more_and_reads_nothing_new(village: Vil
 
 async def test_an_older_laptop_is_not_retired_by_a_younger_one(village: Village) -> None:
     _, first, second = await two_laptops(village)
-    assert await refused(second, devices.retire, second.hat, await row_of(second, first)) == "device_ranks_above"
+    with pytest.raises(FoodhubError) as raised:
+        await second.write(devices.retire, second.hat, await row_of(second, first))
+    assert raised.value.code == "device_ranks_above"
+    assert "a device older than it" in raised.value.hint
+    third = await laptop(village, "Hub 3", second)
+    assert await refused(third, devices.retire, third.hat, await row_of(third, second)) == "device_ranks_above"
+    await first.write(devices.retire, first.hat, await row_of(first, second))
+    assert (await row_of(first, second)).state == "retired"
+
+
+async def test_a_laptop_that_contradicts_itself_is_listed_as_forked_until_it_is_retired(village: Village) -> None:
+    _, first, second = await two_laptops(village)
+    await second.sign(Log.CATALOG, Profile(1, "Hub"))
+    await village.gossip()
+    await fork(village, second, 1, 0)
+    for home in (first, second):
+        assert [row.state for row in await rows_of(home)] == ["active", "forked"]
+    assert await refused(first, devices.hand_over, first.hat, "desk", await row_of(first, second)) == "bad_heir"
+    await first.write(devices.retire, first.hat, await row_of(first, second))
+    assert [row.state for row in await rows_of(first)] == ["active", "retired"]
 
 
 async def test_a_laptop_that_retires_itself_hands_over_and_another_renews_the_key(village: Village) -> None:
@@ -239,6 +262,86 @@ async def test_a_laptop_that_missed_a_key_gets_it_from_the_highest(village: Vill
     await village.gossip()
     assert await secrets_read(fourth) == {1}
     assert not await first.read(due)
+
+
+async def new_key(home: Home) -> None:
+    """Make the next box key of a member, as after a device was retired."""
+    await home.write(lambda tx: tx.append(home.hat.member, Log.CIRCUIT, [next_epoch(tx.db, home.hat.member)]))
+
+
+async def two_keys_of_one_number(village: Village) -> tuple[Home, Home, RecoveryKeys]:
+    """Two laptops that made a box key each, unaware of each other, and sealed something with it."""
+    await village.home("Neighbour", "hub")
+    first, keys = await member(village, "Hub", "hub")
+    second = await laptop(village, "Hub 2", first)
+    for number, home in enumerate((first, second), 1):
+        await new_key(home)
+        await secret(home, number)
+    return first, second, keys
+
+
+async def reads_after_a_restart(home: Home) -> set[int]:
+    """What a process reads that begins anew on a home: all its box keys come from the logs then."""
+    await home.node.store.close()
+    async with open_node(home.node.home) as node:
+        await node.write(lambda tx: tx.fold.rebuild())
+        return await secrets_read(Home(node, home.hat, home.clock))
+
+
+async def test_a_new_laptop_gets_also_the_keys_that_lost_their_number(village: Village) -> None:
+    first, second, _ = await two_keys_of_one_number(village)
+    await village.gossip()
+    third = await laptop(village, "Hub 3", first)
+    assert await secrets_read(first) == await secrets_read(second) == await secrets_read(third) == {1, 2}
+    assert not await first.read(due)
+    assert await reads_after_a_restart(third) == {1, 2}
+
+
+async def test_a_laptop_that_was_handed_one_of_two_keys_of_one_number_gets_the_other_too(village: Village) -> None:
+    first, second, _ = await two_keys_of_one_number(village)
+    third = await knock(village, "Hub 3", second, await code_of(second))
+    await enrol(third)
+    await carry(third, second)
+    await second.duties()
+    await carry(second, third)
+    assert await secrets_read(third) == {2}
+    village.homes.append(third)
+    await village.gossip()
+    assert await secrets_read(third) == {1, 2}
+    await secret(third, 3)
+    await village.gossip()
+    assert await secrets_read(first) == await secrets_read(second) == {1, 2, 3}
+    assert not await first.read(due)
+    assert await reads_after_a_restart(third) == {1, 2, 3}
+
+
+async def test_the_words_bring_back_the_keys_that_lost_their_number(village: Village) -> None:
+    first, second, keys = await two_keys_of_one_number(village)
+    await village.gossip()
+    village.homes[:] = [village.homes[0]]
+    third = await recover(village, "Hub 3", keys, village.homes[0])
+    await village.gossip()
+    assert await secrets_read(third) == {1, 2}
+    village.homes[:] = [third]
+    assert await secrets_read(await laptop(village, "Hub 4", third)) == {1, 2}
+    assert {first.hat.device, second.hat.device}.isdisjoint(row.key for row in await rows_of(third) if not row.heir)
+
+
+async def test_a_key_that_lost_its_number_and_opens_nothing_is_asked_about_once(village: Village) -> None:
+    _, first, second = await two_laptops(village)
+    await new_key(first)
+    await second.sign(Log.CIRCUIT, Epoch(2, BoxKey(b"k" * 32).public, [(first.hat.device, b"nonsense")], b""))
+    await village.gossip()
+    assert len(await first.rows("SELECT 1 FROM spare_epoch")) == 1
+    assert not await first.read(due)
+    said = await first.rows("SELECT seq FROM log WHERE author = ? AND log = 0", first.hat.device)
+    third = await laptop(village, "Hub 3", first)
+    assert not await first.read(due)
+    await secret(first, 1)
+    await village.gossip()
+    assert await secrets_read(third) == {1}
+    after = await first.rows("SELECT seq FROM log WHERE author = ? AND log = 0", first.hat.device)
+    assert after[0][0] <= said[0][0] + 3
 
 
 async def test_a_key_that_opens_nothing_is_asked_about_once(village: Village) -> None:

@@ -5,14 +5,21 @@ import pytest
 from foodhub.catalog.naming import id_bytes
 from foodhub.errors import RefusedError
 from foodhub.node.allotments import allot
+from foodhub.node.closing import close_cycle, close_of
 from foodhub.node.comparison import shared_rows
+from foodhub.node.cycles import list_cycles
 from foodhub.node.disputed import DisputedRow, disputed
+from foodhub.node.drafts import draft_cycle, draft_rows
+from foodhub.node.exchanges import exchange_of, plan_of
+from foodhub.node.offering import Offer, sell
+from foodhub.node.planning import Changes, set_cycle
 from foodhub.node.products import list_products, set_product
 from foodhub.node.reissue import AgainRow, plan_reissue, reissue
 from foodhub.node.removal import remove_member
+from foodhub.node.repeating import list_repeats, repeat_cycle
 from foodhub.node.state import find_member, list_logs, status
 from foodhub.store.transaction import Transaction
-from tests.homes import Home, Village
+from tests.homes import HOUR, Home, Village
 from tests.node.forking import fork
 from tests.node.laptops import laptop, member, recover
 
@@ -93,6 +100,20 @@ async def test_what_is_wanted_is_said_again_from_another_device(village: Village
     assert {state for *_, state in await plan(barn)} == {"same", "other_device"}
     assert await barn.write(reissue, barn.hat) == 0
     assert await hub.read(shared_rows) == await farm.read(shared_rows) == await barn.read(shared_rows)
+
+
+async def test_another_description_alone_is_said_again_too(village: Village) -> None:
+    hub, farm, barn, carrots = await farm_with_two_laptops(village)
+    for text in ("Sandy.", "Clayey"):
+        await farm.write(set_product, farm.hat, id_bytes(carrots), {"description": text})
+    await village.gossip()
+    await fork(village, farm, 1, 4)
+    assert await plan(barn) == [("product", "Carrots", 4, "again")]
+    assert await barn.write(reissue, barn.hat) == 1
+    await village.gossip()
+    for home in (hub, farm, barn):
+        assert [row.description for row in await home.read(list_products)] == ["Clayey", ""]
+    assert await plan(barn) == [("product", "Carrots", 0, "same")]
 
 
 async def test_a_laptop_that_is_recovered_in_place_says_again_all_that_it_had_said(village: Village) -> None:
@@ -191,7 +212,10 @@ async def test_a_cycle_said_again_is_answered_where_it_is_said(village: Village)
     await village.open_cycle(hub)
     await fork(village, hub, 1, 1)
     assert await farm.rows("SELECT 1 FROM cycle") == []
-    assert await plan(second) == [("cycle", "Week 39", 0, "other_device")]
+    assert await plan(second) == [
+        ("cycle", "Week 39", 0, "other_device"),
+        ("opening", "Week 39", 0, "other_device"),
+    ]
 
 
 async def test_a_cycle_said_again_by_the_heir_keeps_what_was_set_aside_for_it(village: Village) -> None:
@@ -208,13 +232,43 @@ async def test_a_cycle_said_again_by_the_heir_keeps_what_was_set_aside_for_it(vi
     village.homes.remove(hub)
     anew = await recover(village, "Hub", words, farm)
     await village.gossip()
-    assert await plan(anew) == [("cycle", "Week 39", 2, "again")]
-    assert await anew.write(reissue, anew.hat) == 1
+    assert await plan(anew) == [("cycle", "Week 39", 2, "again"), ("opening", "Week 39", 2, "again")]
+    assert await anew.write(reissue, anew.hat) == 2
     await village.gossip()
     await group.order(("Carrots", "2"))
     await village.gossip()
     (order,) = await group.orders()
     assert (order.cycle, order.lines[0].confirmed) == ("Week 39", 5)
+
+
+async def test_all_that_a_coordinator_said_of_a_cycle_is_said_again_by_its_heir(village: Village) -> None:
+    hub, words = await member(village, "Hub", "hub")
+    farm = await village.home("Farm", "producer")
+    await village.open_cycle(hub)
+    cycle = await hub.cycle()
+    await hub.write(set_cycle, hub.hat, cycle.key[1], Changes(deputies=[farm.hat.member]))
+    await hub.write(sell, hub.hat, cycle, Offer(by_hand=True))
+    await hub.write(repeat_cycle, hub.hat, cycle.key[1], 1)
+    now = village.clock.now
+    await hub.write(draft_cycle, hub.hat, "Draft", now, now + 9 * HOUR, "Europe/Paris", "resale")
+    await hub.write(close_cycle, hub.hat, cycle)
+    await village.gossip()
+    await fork(village, hub, 1, 1)
+    village.homes.remove(hub)
+    anew = await recover(village, "Hub", words, farm)
+    await village.gossip()
+    kinds = {kind: state for kind, name, _, state in await plan(anew) if name == "Week 39"}
+    assert kinds == dict.fromkeys(("cycle", "plan", "outgoing", "opening", "close"), "again")
+    await anew.write(reissue, anew.hat)
+    await village.gossip()
+    (row,) = [each for each in await farm.read(list_cycles, now) if each.name == "Week 39"]
+    exchange = await farm.read(exchange_of, hub.hat.member, row)
+    assert exchange is not None
+    assert (exchange.by_hand, exchange.device) == (True, row.device)
+    assert (await farm.read(plan_of, row)).deputies == [farm.hat.member]
+    assert await farm.read(close_of, row) == now
+    assert [each.name for each in await anew.read(draft_rows, hub.hat.member, now)] == ["Draft"]
+    assert len(await anew.read(list_repeats, hub.hat.member)) == 1
 
 
 async def test_what_a_removed_member_signed_above_the_cut_is_listed_with_who_removed_it(village: Village) -> None:

@@ -302,6 +302,7 @@ async def test_a_clock_behind_the_newest_entries_is_named_with_who_wrote_them(hu
     begun = 1_790_000_000_000
     (clock,) = [each for each in found(hub, now=begun - 3 * DAY_MS - 5) if each.check == "clock"]
     assert (clock.state, clock.code, clock.details["days"]) == ("warning", "clock_behind", 3)
+    assert clock.details["day"] == "2026-09-21"
     assert sorted(clock.details["names"]) == ["group", "hub"]
     assert ("warning", "clock_behind") not in wrong(hub, now=begun - DAY_MS)
 

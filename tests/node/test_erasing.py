@@ -10,11 +10,14 @@ from foodhub.catalog.statements import Stock
 from foodhub.errors import FoodhubError
 from foodhub.log.header import Log
 from foodhub.node.allotments import allot, free_stock
+from foodhub.node.amending import cancel_order
+from foodhub.node.deliveries import UNWEIGHED
 from foodhub.node.erasable import EVER, OwnEntry, Slices
 from foodhub.node.erasing import choose_entries, choose_order, choose_product, erase, rows, spans
-from foodhub.node.orders import cancel_order, find_order
+from foodhub.node.orders import find_order
 from foodhub.node.products import list_products, set_product
 from foodhub.node.verifying import verify_logs
+from foodhub.orders.exchanges import Incoming, Plan
 from foodhub.orders.statements import EraseRequest, derived_id
 from foodhub.store.erasures import count_wanted
 from foodhub.store.transaction import Transaction
@@ -107,12 +110,14 @@ async def test_a_hub_erases_its_answers_and_does_not_answer_again(village: Villa
     (order,) = await hub.orders()
     assert await refused(hub, of_order(hub, order.id)) == "order_in_open_cycle"
     village.clock.now += 25 * HOUR
+    await village.gossip()
     said = await hub.rows("SELECT seq FROM log WHERE author = ? AND log = 2", hub.hat.device)
-    assert await erases(hub, of_order(hub, order.id)) == 1
+    assert await erases(hub, of_order(hub, order.id)) == 2  # the answer and the confirmation
     await village.gossip()
     assert await hub.rows("SELECT * FROM answer") == await group.rows("SELECT * FROM answer") == []
     assert await hub.rows("SELECT seq FROM log WHERE author = ? AND log = 2", hub.hat.device) == said
-    assert sum(not held for held in await payloads(group, hub, 2)) == 1
+    assert await hub.rows("SELECT * FROM confirmation") == await group.rows("SELECT * FROM confirmation") == []
+    assert sum(not held for held in await payloads(group, hub, 2)) == 2
 
 
 async def test_nothing_erased_comes_back_from_a_peer_that_slept(village: Village) -> None:
@@ -170,21 +175,22 @@ async def test_the_bytes_of_what_is_erased_are_in_no_file_of_the_home(village: V
 async def test_what_holds_in_the_catalog_stays_and_what_is_superseded_goes(village: Village) -> None:
     hub, farm, _group, carrots = await market(village)
     village.clock.now += HOUR
-    for price in (300, 400):
+    for price in (300, 400, 500):
         await farm.write(set_product, farm.hat, id_bytes(carrots), {"price": price})
-    assert await payloads(farm, farm, 1) == [True] * 4
-    assert await refused(farm, at(farm, "catalog", (4, 4))) == "entry_holds"
+    assert await payloads(farm, farm, 1) == [True] * 5
+    assert await refused(farm, at(farm, "catalog", (5, 5))) == "entry_holds"
     assert await refused(farm, at(farm, "catalog", (1, 1))) == "entry_holds"
     assert await refused(farm, at(farm, "catalog", (2, 2))) == "entry_holds"  # the terms of the cycle, and the stock
+    assert await refused(farm, at(farm, "catalog", (3, 3))) == "entry_holds"  # the first offer after the opening
     assert await erases(farm, of_product(farm, "Carrots")) == 1
-    assert await payloads(farm, farm, 1) == [True, True, False, True]
+    assert await payloads(farm, farm, 1) == [True, True, True, False, True]
     village.clock.now += 60 * 24 * HOUR
-    assert await erases(farm, of_product(farm, "Carrots")) == 0  # the entry of the first price says the stock as well
+    assert await erases(farm, of_product(farm, "Carrots")) == 1  # the entry of the first price says the stock as well
     await farm.sign(Log.CATALOG, Stock(id_bytes(carrots), 2, "counted", 7))
     assert await erases(farm, of_product(farm, "Carrots")) == 1
     await village.gossip()
-    assert await payloads(hub, farm, 1) == [True, False, False, True, True]
-    assert [(row.price, row.on_hand) for row in await hub.read(list_products)] == [(400, 7)]
+    assert await payloads(hub, farm, 1) == [True, False, False, False, True, True]
+    assert [(row.price, row.on_hand) for row in await hub.read(list_products)] == [(500, 7)]
 
 
 async def test_a_withdrawal_that_holds_can_not_be_erased(village: Village) -> None:
@@ -199,10 +205,49 @@ async def test_what_was_set_aside_stays_until_the_stock_is_counted_again(village
     assert await refused(farm, at(farm, "trade", (1, 1))) == "entry_holds"
     village.clock.now += 25 * HOUR
     assert await refused(farm, at(farm, "trade", (1, 1))) == "entry_holds"
-    await farm.sign(Log.CATALOG, Stock(id_bytes(carrots), 2, "counted", 38))
+    await farm.sign(Log.CATALOG, Stock(id_bytes(carrots), 2, "counted", 40))
+    assert await farm.read(free_stock, farm.hat.member, id_bytes(carrots)) == 35
+    assert await refused(farm, at(farm, "trade", (1, 1))) == "entry_holds"
+    village.clock.now += UNWEIGHED
+    assert await refused(farm, at(farm, "trade", (1, 1))) == "entry_holds"
+    await farm.sign(Log.CATALOG, Stock(id_bytes(carrots), 3, "counted", 38))
     assert await farm.read(free_stock, farm.hat.member, id_bytes(carrots)) == 38
     assert await erases(farm, at(farm, "trade", (1, 1))) == 1
     assert await farm.read(free_stock, farm.hat.member, id_bytes(carrots)) == 38
+
+
+async def test_what_a_later_delivery_takes_stays_until_a_count_after_it(village: Village) -> None:
+    hub, farm, _group, carrots = await market(village)
+    cycle = await hub.cycle()
+    coming = Incoming(farm.hat.member, [], "", village.clock.now + 40 * 24 * HOUR, 0)
+    await hub.sign(Log.CATALOG, Plan(cycle.key[1], 1, [coming], [], pooled=False, deputies=[]))
+    await village.gossip()
+    village.clock.now += 30 * 24 * HOUR
+    await village.gossip()
+    assert await hub.rows("SELECT returned FROM returned") == [(3,)]
+    await farm.sign(Log.CATALOG, Stock(id_bytes(carrots), 2, "counted", 40))
+    await village.gossip()
+    (place,) = await hub.rows("SELECT place & 0xFFFFFFFF FROM returned")
+    assert await farm.read(free_stock, farm.hat.member, id_bytes(carrots)) == 38
+    assert await refused(farm, at(farm, "trade", (1, 1))) == "entry_holds"
+    assert await refused(hub, at(hub, "trade", (place[0], place[0]))) == "entry_holds"
+    village.clock.now += 20 * 24 * HOUR
+    await farm.sign(Log.CATALOG, Stock(id_bytes(carrots), 3, "counted", 38))
+    await village.gossip()
+    assert await erases(farm, at(farm, "trade", (1, 1))) == 1
+    assert await erases(hub, at(hub, "trade", (place[0], place[0]))) == 1
+    assert await farm.read(free_stock, farm.hat.member, id_bytes(carrots)) == 38
+
+
+async def test_what_was_set_aside_of_goods_by_the_cycle_stays_while_a_count_could_find_it_on_the_shelf(
+    village: Village,
+) -> None:
+    _hub, farm, _group, carrots = await market(village)
+    await farm.sign(Log.CATALOG, Stock(id_bytes(carrots), 2, "per_cycle", 40))
+    village.clock.now += 25 * HOUR
+    assert await refused(farm, at(farm, "trade", (1, 1))) == "entry_holds"
+    village.clock.now += UNWEIGHED
+    assert await erases(farm, at(farm, "trade", (1, 1))) == 1
 
 
 async def test_places_that_can_not_be_erased_are_refused_by_name(village: Village) -> None:

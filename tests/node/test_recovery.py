@@ -1,11 +1,12 @@
 """Recovery by the 24 words: of a member that lost all laptops, of a home set back, over the head of an older laptop."""
 
-import json
+import asyncio
+import os
 import shutil
 
 import pytest
 
-from foodhub.errors import FoodhubError, UsageError
+from foodhub.errors import FoodhubError, RefusedError, UsageError
 from foodhub.log.header import Log
 from foodhub.node import devices, enrolling, recovery, setup
 from foodhub.node.devices import keeper_of
@@ -14,8 +15,9 @@ from foodhub.node.hat import hats
 from foodhub.node.recovery_words import RecoveryKeys, new_words, read_word, read_words
 from foodhub.orders.statements import Profile
 from tests.homes import Home, Village, carry
-from tests.node.laptops import begin_recovery, code_of, enrol, knock, laptop, member, recover, row_of, rows_of
+from tests.node.laptops import begin_recovery, code_of, enrol, fetch, knock, laptop, member, recover, row_of, rows_of
 from tests.node.test_devices import refused, secret, secrets_read
+from tests.nodes import finished, program, until
 
 pytestmark = pytest.mark.anyio
 
@@ -195,17 +197,56 @@ async def test_of_two_members_in_a_copied_home_the_one_that_did_not_enrol_still_
 async def test_a_recovery_that_was_interrupted_leaves_nothing_and_is_begun_anew(village: Village) -> None:
     neighbour, first, keys = await farm_and_neighbour(village)
     village.homes[:] = [neighbour]
-    home = await begin_recovery(village, "Hub 3", keys, neighbour)
+    home = Home(await village.open("Hub 3"), neighbour.hat, village.clock)
     path = home.node.home / "keys" / "recovering.json"
-    assert path.stat().st_mode & 0o777 == 0o600
-    content = json.loads(path.read_text("utf-8"))
-    path.write_text(json.dumps({**content, "process": 2**22 + 12345}), "utf-8")
+    with recovery.hold_recovery(home.node.home):
+        await fetch(home, keys, neighbour)
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert recovery.recovering(home.node.home) is not None
+        left = path.read_bytes()
+        with pytest.raises(RefusedError, match="Another command"), recovery.hold_recovery(home.node.home):
+            pass
+        assert recovery.recovering(home.node.home) is not None
+    assert not path.exists()
+    path.write_bytes(left)
     assert recovery.recovering(home.node.home) is None
     assert not path.exists()
     third = await recover(village, "Hub 3", keys, neighbour)
     await village.gossip()
     assert [row.state for row in await rows_of(third)] == ["active", "retired"]
     assert (await row_of(third, first)).state == "retired"
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from foodhub.node import recovery
+home = Path(sys.argv[1])
+with recovery.hold_recovery(home):
+    (home / "keys" / "recovering.json").write_text(sys.argv[2])
+    print("begun", flush=True)
+    time.sleep(60)
+"""
+
+
+async def test_what_a_killed_recovery_left_is_removed_even_while_its_number_lives_on(village: Village) -> None:
+    neighbour, _, keys = await farm_and_neighbour(village)
+    home = Home(await village.open("Hub 3"), neighbour.hat, village.clock)
+    folder = home.node.home
+    path = folder / "keys" / "recovering.json"
+    with recovery.hold_recovery(folder):
+        await fetch(home, keys, neighbour)
+        left = path.read_text("utf-8")
+    process = program(KILLED, str(folder), left)
+    assert process.stdout is not None
+    assert await asyncio.to_thread(process.stdout.readline) == "begun\n"
+    assert recovery.recovering(folder) is not None
+    process.kill()
+    # Not waited for: its number is still taken, as it would be by another process later on.
+    await until(lambda: recovery.recovering(folder) is None, "its lock is free")
+    os.kill(process.pid, 0)
+    assert not path.exists()
+    await finished(process)
 
 
 async def test_a_recovery_that_reached_nobody_goes_on_with_its_device(village: Village) -> None:

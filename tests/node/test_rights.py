@@ -12,13 +12,15 @@ from foodhub.log.header import Log
 from foodhub.log.seal import unseal
 from foodhub.node import devices
 from foodhub.node.allotments import allot, list_allotments
+from foodhub.node.amending import cancel_order
 from foodhub.node.answering import has_work
 from foodhub.node.cycles import new_cycle
-from foodhub.node.orders import cancel_order
+from foodhub.node.exchange import take_payloads
 from foodhub.node.products import set_product
-from foodhub.node.rights import awaited, desks, line_of
+from foodhub.node.rights import awaited, desks, go_on, line_of, to_go_on_without
 from foodhub.orders.statements import Answer
 from foodhub.store.fold import READERS
+from foodhub.store.outgoing import payloads_at, wanted
 from foodhub.store.transaction import Transaction
 from tests.homes import HOUR, Home, Village, carry, runs_of
 from tests.node.laptops import code_of, enrol, knock, laptop, member, recover, row_of
@@ -87,7 +89,7 @@ async def test_a_cycle_is_answered_by_the_device_that_it_names_and_by_no_other(v
     await group.order(("Carrots", "3"))
     await village.gossip()
     assert await promised([group]) == [None]
-    assert not await second.read(has_work, second.hat)
+    assert not await second.read(has_work, second.hat, village.clock.now)
     assert await second.read(desks, second.hat) == []
     village.homes.append(hub)
     await village.gossip()
@@ -155,11 +157,94 @@ async def test_an_heir_waits_until_it_holds_all_that_was_promised(village: Villa
         await second.take(await buyer.read(runs_of, buyer.hat.device, 2))
     assert await second.read(awaited, second.hat.member) == hub.hat.device
     assert await second.read(desks, second.hat) == []
-    assert not await second.read(has_work, second.hat)
+    assert not await second.read(has_work, second.hat, village.clock.now)
     village.homes.remove(hub)
     village.homes.append(second)
     await village.gossip()
     assert await promised([first, last]) == [3, 2]
+
+
+async def robbed(village: Village) -> tuple[Home, Home, Home, Home, Home]:
+    """An heir without the content of what its predecessor answered, which nobody has any more.
+
+    Return hub, heir, farm, the buyer that was answered, and one that was not. Of 5 carrots 3 are promised.
+    """
+    hub, second, farm, _ = await desk(village)
+    first, last = await village.home("First", "group"), await village.home("Last", "group")
+    village.homes.remove(second)
+    await first.order(("Carrots", "3"))
+    await village.gossip()
+    await hub.write(devices.retire, hub.hat, await row_of(hub, hub), second.hat.device)
+    await village.gossip()
+    village.homes.remove(hub)
+    for giver, log in ((hub, 0), (farm, 2), (first, 0), (first, 2), (last, 0)):
+        await second.take(await giver.read(runs_of, giver.hat.device, log))
+    runs = await hub.read(runs_of, hub.hat.device, 2)
+    assert set(await second.take([(run, [b""] * len(payloads)) for run, payloads in runs])) == {None}
+    return hub, second, farm, first, last
+
+
+async def test_an_heir_goes_on_without_what_nobody_has_once_its_owner_says_so(village: Village) -> None:
+    hub, second, _farm, _first, last = await robbed(village)
+    village.homes[:] = [last, second]
+    village.clock.now += 1000
+    await last.order(("Carrots", "4"))
+    await village.gossip()
+    assert await promised([last]) == [None]
+    now = village.clock.now
+    cycle = ("Next", now, now + HOUR, "Europe/Paris", "resale")
+    error = await refusal(second, new_cycle, second.hat, *cycle)
+    assert (error.code, error.details["device"]) == ("predecessor_missing", base32_id(hub.hat.device)[:8])
+    lacking = await second.write(go_on, second.hat, await row_of(second, hub))
+    (count,) = (await second.rows("SELECT count(*) FROM wanted"))[0]
+    assert (lacking.device, lacking.entries, lacking.payloads) == (hub.hat.device, 0, count)
+    assert count > 0
+    assert await second.read(awaited, second.hat.member) is None
+    assert await second.read(desks, second.hat) == [hub.hat.device]
+    await village.gossip()
+    # It has the older order itself, if not the answer to it.
+    assert await promised([last]) == [2]
+    await second.write(new_cycle, second.hat, *cycle)
+
+
+async def test_who_went_on_still_takes_what_comes_after_all(village: Village) -> None:
+    hub, second, farm, first, last = await robbed(village)
+    await second.write(go_on, second.hat, await row_of(second, hub))
+    found = await second.read(wanted, 1 << 20)
+    payloads = await hub.read(payloads_at, found, 1 << 20)
+    assert await second.write(take_payloads, payloads, "a peer") == len(payloads) > 0
+    village.homes[:] = [farm, first, last, second]
+    village.clock.now += 1000
+    await last.order(("Carrots", "4"))
+    await village.gossip()
+    assert await promised([first, last]) == [3, 2]
+
+
+async def test_only_the_heir_goes_on_and_only_where_something_is_missing(village: Village) -> None:
+    hub, second, _farm, _first, _last = await robbed(village)
+    village.homes[:] = [second]
+    third = await laptop(village, "Hub 3", second)
+    assert (await refusal(second, go_on, second.hat, await row_of(second, third))).code == "not_retired"
+    assert (await refusal(hub, go_on, hub.hat, await row_of(hub, hub))).code == "nothing_missing"
+    assert await third.read(awaited, third.hat.member) == hub.hat.device
+    assert (await refusal(third, go_on, third.hat, await row_of(third, hub))).code == "not_the_keeper"
+    await second.write(go_on, second.hat, await row_of(second, hub))
+    assert (await refusal(second, go_on, second.hat, await row_of(second, hub))).code == "nothing_missing"
+
+
+async def test_a_log_that_has_not_come_at_all_is_counted_by_its_entries(village: Village) -> None:
+    hub, second, _farm, _ = await desk(village)
+    first = await village.home("First", "group")
+    village.homes.remove(second)
+    await first.order(("Carrots", "3"))
+    await village.gossip()
+    before = (await second.rows("SELECT seq FROM log WHERE author = ? AND log = 2", hub.hat.device)) or [(0,)]
+    after = await hub.rows("SELECT seq FROM log WHERE author = ? AND log = 2", hub.hat.device)
+    await hub.write(devices.retire, hub.hat, await row_of(hub, hub), second.hat.device)
+    await carry(hub, second, logs=(0,))
+    lacking = await second.read(to_go_on_without, second.hat, await row_of(second, hub))
+    assert (lacking.entries, lacking.payloads) == (after[0][0] - before[0][0], 0)
+    assert lacking.entries > 0
 
 
 async def test_a_new_cycle_is_made_where_the_desk_is(village: Village) -> None:
@@ -244,8 +329,11 @@ async def test_an_heir_that_can_not_read_what_was_promised_answers_only_its_own_
     await group.order(("Carrots", "1"))
     await village.gossip()
     assert await second.read(line_of, hub.hat.device) == [hub.hat.device, second.hat.device]
-    assert not await second.read(has_work, second.hat)
+    assert not await second.read(has_work, second.hat, village.clock.now)
     assert len(await group.rows("SELECT 1 FROM answer")) == 1
+    lacking = await second.read(to_go_on_without, second.hat, await row_of(second, hub))
+    assert (lacking.entries, lacking.payloads, lacking.unreadable) == (0, 0, True)
+    assert await second.read(desks, second.hat) == []
     now = village.clock.now
     await second.write(new_cycle, second.hat, "Next", now, now + 48 * HOUR, "Europe/Paris", "resale")
     await village.gossip()
@@ -253,6 +341,9 @@ async def test_an_heir_that_can_not_read_what_was_promised_answers_only_its_own_
     await village.gossip()
     assert [order.state for order in await group.orders() if order.cycle == "Next"] == ["received"]
     assert await founder.orders() == []
+    await second.write(go_on, second.hat, await row_of(second, hub))
+    await village.gossip()
+    assert set(await second.read(desks, second.hat)) == {hub.hat.device, second.hat.device}
 
 
 async def test_whoever_recovers_a_lost_hub_answers_again_what_the_cut_left_out(village: Village) -> None:

@@ -136,7 +136,7 @@ async def test_earlier_statements_that_broke_a_rule_are_nobodys_terms(village: V
         """Sign it as a program without our rules would."""
         file = tx.keyring.of_member(farm.hat.member)
         for body in ([encode([bad])], [carrots_in_nonsense(held.local)]):
-            tx._append_run(file, Log.CATALOG, [(Kind.ERASABLE, each) for each in body], [])
+            tx._append_run(file, Log.CATALOG, [(Kind.ERASABLE, each, []) for each in body])
 
     await farm.write(append_raw)
     village.clock.now += HOUR

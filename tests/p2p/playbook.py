@@ -292,6 +292,7 @@ class Side:
         self.shelf = shelf
         self.session = Session(party)
         self.verdict = verdict
+        self.judge: Callable[[], Verdict] = lambda: self.verdict
         self.wire: Wire = straight
         self.incoming: deque[bytes] = deque()
         self.looks: deque[CheckStanding] = deque()
@@ -360,7 +361,7 @@ class Playbook:
                 return session.frame(side.incoming.popleft())
             case "look":
                 side.looks.popleft()
-                return session.stand(*side.verdict)
+                return session.stand(*side.judge())
             case "commit":
                 return self._take(side, side.commits.popleft())
         return self._read(side, side.reads.popleft())

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +11,14 @@ import msgspec
 import pytest
 
 from foodhub.log.forks import prove_fork
+from foodhub.log.header import Log
 from foodhub.log.keys import SigningKey
 from foodhub.log.run import Run, write_run
 from foodhub.node import live, setup
 from foodhub.node.application import now
-from foodhub.node.exchange import take_forks
+from foodhub.node.exchange import take_forks, visitor
+from foodhub.node.recovery_words import RecoveryKeys
+from foodhub.orders.statements import Profile
 from foodhub.p2p import messages as m
 from foodhub.p2p.circle import AT_ONCE_SECONDS, MOST_LINKS, Circle
 from foodhub.p2p.commands import CheckStanding, Send
@@ -29,6 +32,7 @@ from foodhub.p2p.session import Session, State
 from foodhub.store.keyring import read_key_files
 from foodhub.store.outgoing import frontier
 from tests.homes import Home, Village, carry
+from tests.node.laptops import member, recover
 from tests.nodes import same, settle_in, until
 
 pytestmark = pytest.mark.anyio
@@ -65,11 +69,13 @@ class Stage:
     async def on_air(self, home: Home, *known: Host, seed: bytes = b"") -> OnAir:
         return await self._stack.enter_async_context(on_air(home, list(known), seed or next(seeds)))
 
-    async def stranger(self, seed: bytes = b"") -> Host:
-        """A host that nobody has heard of; what is sent to it is left unread."""
-        return await self._stack.enter_async_context(
-            open_host(seed=seed or next(seeds), listen=[], protocol=PROTOCOL, on_stream=_hold, max_frame=MAX_FRAME)
+    async def stranger(self, answer: Callable[[FrameStream], Awaitable[None]] | None = None) -> Host:
+        """A host that nobody has heard of, which listens if it has an `answer`; else what it is sent is left unread."""
+        listen = [ANY_PORT] if answer else []
+        host = open_host(
+            seed=next(seeds), listen=listen, protocol=PROTOCOL, on_stream=answer or _hold, max_frame=MAX_FRAME
         )
+        return await self._stack.enter_async_context(host)
 
 
 async def _hold(stream: FrameStream) -> None:
@@ -195,7 +201,11 @@ async def circuit_of(home: Home) -> bytes:
 
 async def heard(stream: FrameStream, session: Session) -> list[m.Message]:
     """Play a session by hand up to the end of the stream; return all that came."""
-    came: list[m.Message] = []
+    return [message async for message in talked(stream, session)]
+
+
+async def talked(stream: FrameStream, session: Session) -> AsyncIterator[m.Message]:
+    """Play a session by hand up to the end of the stream, without reading or writing anything; yield what comes."""
     commands = session.start()
     while True:
         for command in commands:
@@ -206,8 +216,8 @@ async def heard(stream: FrameStream, session: Session) -> list[m.Message]:
         async with asyncio.timeout(10):
             frame = await stream.receive()
         if frame is None:
-            return came
-        came.append(m.read_message(frame))
+            return
+        yield m.read_message(frame)
         commands = session.frame(frame)
 
 
@@ -340,6 +350,86 @@ async def test_a_link_that_is_lost_is_made_anew_with_a_fresh_nonce(village: Vill
     new = first.circle.links[second.host.peer_id]
     assert new.party.nonce != old.party.nonce
     assert new.session._their_nonce != old.session._their_nonce
+
+
+# Strangers
+
+
+async def replaced(village: Village) -> tuple[Home, Home, RecoveryKeys]:
+    """A home that slept while the laptop of the hub was replaced, the new one, and the words of the one that slept."""
+    neighbour = await village.home("Neighbour", "hub")
+    old, words = await member(village, "Hub", "hub")
+    farm, farm_words = await member(village, "Farm", "producer")
+    village.homes.remove(farm)
+    new = await recover(village, "Hub 2", words, neighbour)
+    village.homes.remove(old)
+    await village.gossip()
+    await new.sign(Log.CATALOG, Profile(1, "The hub"))
+    await settle_in(farm)
+    await farm.product("Carrots")
+    return farm, new, farm_words
+
+
+async def test_who_knows_none_of_today_s_devices_dials_one_and_learns_from_it_who_it_is(
+    village: Village, stage: Stage
+) -> None:
+    farm, hub, _ = await replaced(village)
+    assert (await farm.read(visitor, [hub.hat.device], b"", now())).standing is None
+    first = await stage.on_air(hub)
+    second = await stage.on_air(farm, first.host)
+    await until(lambda: same(farm, hub), "both know everything")
+    await until(lambda: first.settled_with() and second.settled_with(), "they have settled")
+    assert (await farm.read(visitor, [hub.hat.device], b"", now())).standing == "member"
+    assert await farm.rows("SELECT * FROM refused") + await hub.rows("SELECT * FROM refused") == []
+
+
+async def test_who_slept_until_it_was_retired_is_told_so_by_strangers_and_served_nothing(
+    village: Village, stage: Stage
+) -> None:
+    farm, hub, words = await replaced(village)
+    await recover(village, "Farm 2", words, hub)
+    await village.gossip()
+    before = await farm.read(frontier)
+    first = await stage.on_air(hub)
+    await stage.on_air(farm, first.host)
+
+    def refusal() -> str:
+        found = live.last_process(farm.node.home)
+        return found.refusal if found else ""
+
+    await until(lambda: refusal() == "device_retired", "it is told")
+    assert await farm.read(frontier) == before
+
+
+async def test_a_stranger_that_is_dialed_and_tells_nothing_gets_nothing_and_is_given_up(
+    village: Village, stage: Stage
+) -> None:
+    _, farm = await pair(village)
+    await farm.product("Carrots")
+    circuit, came = await circuit_of(farm), asyncio.Queue[m.Message]()
+    hosts: list[Host] = []
+
+    async def answer(stream: FrameStream) -> None:
+        keys = (SigningKey(b"s" * 32),)
+        session = Session(Party(circuit, False, hosts[0].peer_id, stream.peer_id, b"n" * 32, keys))
+        async for message in talked(stream, session):
+            came.put_nowait(message)
+
+    hosts.append(await stage.stranger(answer))
+    node = await stage.on_air(farm, *hosts)
+    asked = [await asyncio.wait_for(came.get(), 10) for _ in range(3)]
+    assert [type(message) for message in asked] == [m.Hello, m.Proof, m.Summary]
+    assert isinstance(asked[2], m.Summary)
+    assert len(asked[2].classes) == 1
+    link = node.circle.links[hosts[0].peer_id]
+    await until(lambda: link.session.state is State.STRANGER, "it is taken for a stranger")
+    await farm.product("Parsnips")
+    link._brought_news = True
+    link._require_proof()
+    assert node.circle.links.get(hosts[0].peer_id) is link
+    link._require_proof()
+    await until(lambda: node.circle.links.get(hosts[0].peer_id) is not link, "it has lost its place")
+    assert not {type(came.get_nowait()) for _ in range(came.qsize())} & {m.Announce, m.Headers, m.Forks}
 
 
 # Forks

@@ -195,6 +195,60 @@ def test_a_proof_that_is_told_before_the_peer_is_looked_up_is_not_lost() -> None
     assert one.limit(PLACE) == 11
 
 
+# Strangers
+
+
+def with_more(shelf: MemoryShelf) -> MemoryShelf:
+    """The same with a log 0 by which its holder becomes known."""
+    pen(9).write(shelf, 0, [b"who I am"])
+    return shelf
+
+
+def meet(one: MemoryShelf, other: MemoryShelf, seed: int | None = None) -> Playbook:
+    """The dialer knows the answerer only once it holds that log 0."""
+    book = talk(one, other, seed)
+    known = (pen(9).key.public, 0)
+    book.one.judge = lambda: ("member", "") if known in one.logs else ("stranger", "unknown_author")
+    return book
+
+
+@pytest.mark.parametrize("log", [0, 1])
+def test_a_stranger_is_told_of_no_fork_before_it_is_known(log: int) -> None:
+    book = meet(forked(log=log), branches(10, 5, 5, log)[0])
+    book.settle()
+    assert not book.one.spoke(m.Forks)
+    assert book.one.ended
+    book = meet(forked(log=log), with_more(branches(10, 5, 5, log)[0])).settle()
+    assert book.one.spoke(m.Forks)
+    assert not book.one.ended
+
+
+@pytest.mark.parametrize("log", [0, 1])
+def test_proofs_are_taken_of_a_stranger_for_logs_0_alone(log: int) -> None:
+    proof = forked(log=log).forks[AUTHOR, log]
+    book = meet(branches(10, 5, 5, log)[0], branches(10, 5, 5, log)[0])
+    while book.one.session.state is not State.STRANGER:
+        assert book.step()
+    taken = [take for take in book.one.session.frame(encode(m.Forks([proof]))) if isinstance(take, TakeForks)]
+    assert len(taken) == (log == 0)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_proof_that_a_stranger_told_too_early_comes_with_the_rounds(seed: int) -> None:
+    one, other = branches(10, 5, 5)[0], with_more(branches(10, 5, 5)[0])
+    book = meet(one, other, seed)
+    while book.one.session.state is not State.STRANGER:
+        assert book.step()
+    other.take_forks([forked().forks[PLACE]])
+    while book.other.session.state is not State.READY:
+        assert book.step()
+    book.obey(book.other, book.other.session.tell_forks([forked().forks[PLACE]]))
+    book.settle()
+    assert one.limit(PLACE) == 11
+    assert same(one, other)
+    assert unblamed(book)
+
+
 # What may not come
 
 

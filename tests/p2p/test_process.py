@@ -89,8 +89,8 @@ def write_many(tx: Transaction, home: Home, count: int) -> None:
     assert file is not None
     for start in range(0, count, 256):
         products = [leeks(start + n + 1) for n in range(min(256, count - start))]
-        chunk = [(Kind.ERASABLE, next(iter(bodies([product])))) for product in products]
-        tx._append_run(file, Log.CATALOG, chunk, [])
+        chunk = [(Kind.ERASABLE, next(iter(bodies([product]))), ()) for product in products]
+        tx._append_run(file, Log.CATALOG, chunk)
 
 
 def leeks(number: int) -> Product:

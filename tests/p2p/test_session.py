@@ -16,7 +16,7 @@ from foodhub.log.keys import SigningKey
 from foodhub.log.run import Run, check_run
 from foodhub.p2p import messages as m
 from foodhub.p2p.commands import CheckStanding, Commit, End, Faulty, Held, LoadRun, Progress, Send, Settled
-from foodhub.p2p.rounds import Stage
+from foodhub.p2p.rounds import CIRCUIT_ROUNDS, Stage
 from foodhub.p2p.session import EARLY_BYTES, FAULTS_BORNE, Session
 from foodhub.p2p.states import MAY_COME, State
 from foodhub.p2p.transfer import ANNOUNCED_BYTES, RUN_ROOM, WINDOW
@@ -342,6 +342,116 @@ def test_what_a_joiner_sends_of_other_logs_is_not_taken() -> None:
     assert book.other.ended
 
 
+# Strangers
+
+
+def meeting(seed: int | None = None) -> Playbook:
+    """A dialer who has slept: it learns who answers from a log 0 that only the other holds."""
+    one = shelf_of(((number, log) for number in range(4) for log in (2, 1, 0)), entries=2)
+    other = one.copy()
+    for number in range(4):
+        pen(number).write(one, number % 3, [b"not sent yet"])
+        for log in (1, 0):
+            pen(number + 4).write(other, log, [b"since then"] * 3)
+    book = talk(one, other, seed)
+    book.one.judge = lambda: ("member", "") if (pen(4).key.public, 0) in one.logs else ("stranger", "unknown_author")
+    return book
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_who_dials_a_stranger_learns_from_its_logs_0_who_it_is_and_then_they_exchange_everything(seed: int) -> None:
+    book = meeting(seed).settle()
+    assert same(book.one.shelf, book.other.shelf)
+    assert book.one.session.standing == "member"
+    assert book.one.did(Settled)
+    assert book.other.did(Settled)
+    assert not book.one.did(Faulty) + book.other.did(Faulty)
+    assert [len(summary.classes) for summary in book.one.spoke(m.Summary)][:2] == [1, 3]
+
+
+def test_before_it_knows_who_answers_a_dialer_sends_nothing_that_it_holds() -> None:
+    book = meeting()
+    while book.one.session.state is not State.READY:
+        assert book.step()
+    assert set(kinds(book.one.said())) <= {"Hello", "Proof", "Summary", "Ask", "Want", "Sent", "Credit", "Have"}
+    assert isinstance(book.other.shelf, MemoryShelf)
+    assert (pen(0).key.public, 0) in book.other.shelf.logs
+    assert not book.other.did(Commit)
+    assert not book.one.did(Held)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_stranger_who_stays_one_gave_its_logs_0_and_got_nothing(seed: int) -> None:
+    book = meeting(seed)
+    book.one.judge = lambda: ("stranger", "unknown_author")
+    book.settle()
+    assert refusals(book.one) == {"unknown_author"}
+    assert not book.one.did(Settled) + book.other.did(Settled)
+    assert not book.one.spoke(m.Headers) + book.other.did(Commit)
+    strangers = [pen(number).key.public for number in range(4, 8)]
+    taken = {(item.author, item.log) for item in book.one.shelf.frontier() if item.author in strangers}
+    assert taken == {(author, 0) for author in strangers}
+
+
+def test_a_stranger_who_turns_out_to_be_retired_is_told_so() -> None:
+    book = meeting()
+    verdicts = iter([("stranger", "unknown_author"), (None, "device_retired")])
+    book.one.judge = lambda: next(verdicts)  # type: ignore[assignment,return-value]
+    book.settle()
+    assert refusals(book.one) == {"device_retired"}
+
+
+def test_a_stranger_that_always_claims_to_have_more_is_given_up_after_three_rounds() -> None:
+    book = meeting()
+    book.one.judge = lambda: ("stranger", "unknown_author")
+
+    def lie(frame: bytes) -> list[bytes]:
+        message = m.read_message(frame)
+        return [encode(m.Summary([(99, bytes(16))])) if isinstance(message, m.Summary) else frame]
+
+    book.other.wire = lie
+    book.settle()
+    assert len(book.one.spoke(m.Ask)) == CIRCUIT_ROUNDS
+    assert refusals(book.one) == {"unknown_author"}
+
+
+def test_what_a_stranger_announces_or_says_it_has_is_not_heard() -> None:
+    book = meeting()
+    while book.one.session.state is not State.STRANGER:
+        assert book.step()
+    for log in (0, 1):
+        found = book.other.shelf.read_run(pen(5).key.public, log, 0)
+        assert found is not None
+        assert book.one.session.frame(encode(m.Announce(*found))) == []
+    assert book.one.session.frame(encode(m.Have([(pen(0).key.public, 0, 3)]))) == []
+    book.settle()
+    assert same(book.one.shelf, book.other.shelf)
+
+
+def test_nothing_is_announced_to_a_stranger_and_it_learns_of_it_once_it_is_known() -> None:
+    book = meeting()
+    while book.one.session.state is not State.STRANGER:
+        assert book.step()
+    for log in (0, 1):
+        pen(2).write(book.one.shelf, log, [b"just now"])
+        book.announce(book.one, pen(2).key.public, log, 2)
+    assert not book.one.spoke(m.Announce)
+    book.settle()
+    assert same(book.one.shelf, book.other.shelf)
+
+
+@pytest.mark.parametrize("ever_known", [True, False])
+def test_an_answerer_asks_for_payloads_only_of_who_knows_it(ever_known: bool) -> None:
+    book = meeting()
+    if not ever_known:
+        book.one.judge = lambda: ("stranger", "unknown_author")
+    withheld = pen(6).write(book.other.shelf, 1, [b"seen by nobody"])
+    assert isinstance(book.other.shelf, MemoryShelf)
+    book.other.shelf.logs[withheld.author, 1][-1].payload = None
+    book.settle()
+    assert bool(book.other.spoke(m.Lack)) == ever_known
+
+
 # Illegal messages
 
 
@@ -359,13 +469,22 @@ def in_state(state: State, *, dialer: bool) -> tuple[Session, MemoryShelf]:
         book.obey(other, other.session.frame(other.incoming.popleft()))
         for _ in range(1 if state is State.PROOF else 2):
             book.obey(side, side.session.frame(side.incoming.popleft()))
+        if state is State.STRANGER:
+            book.obey(side, side.session.stand("stranger"))
     assert side.session.state is state
     return side.session, shelf
 
 
-@pytest.mark.parametrize("dialer", [True, False], ids=["dialer", "answerer"])
+STATES = [
+    pytest.param(state, dialer, id=f"{state.name}-{'dialer' if dialer else 'answerer'}")
+    for state in State
+    for dialer in (True, False)
+    if state is not State.ENDED and (dialer or state is not State.STRANGER)
+]
+
+
 @pytest.mark.parametrize("message", ONE_OF_EACH, ids=lambda message: type(message).__name__)
-@pytest.mark.parametrize("state", [state for state in State if state is not State.ENDED], ids=lambda state: state.name)
+@pytest.mark.parametrize(("state", "dialer"), STATES)
 def test_a_message_that_may_not_come_now_ends_the_session_and_changes_nothing(
     state: State, message: m.Message, dialer: bool
 ) -> None:
@@ -776,7 +895,7 @@ def test_what_comes_before_the_peer_is_looked_up_is_not_lost(late: str) -> None:
 
 def test_a_stranger_s_early_messages_lead_to_no_error() -> None:
     session, shelf = in_state(State.STANDING, dialer=False)
-    session.frame(encode(m.Summary([(1, bytes(16))])))
+    session.frame(encode(m.Summary([(1, bytes(16))] * 2)))
     commands = session.stand("member")
     assert End("bad_message") in commands
     assert session.state is State.ENDED

@@ -106,6 +106,15 @@ def test_a_run_that_brings_the_peer_no_further_is_not_sent() -> None:
     assert not sending.open
 
 
+def test_a_checkpoint_that_came_after_the_items_were_compared_leaves_nothing_owed_and_never_less() -> None:
+    shelf = with_checkpoint(20, 1, 3)
+    sending = Sending()
+    sending.begin([Stretch(AUTHOR, 1, 5, 10)])
+    frames = [m.read_message(each.frame) for each in sending.loaded(*run_of(shelf, 5)) if hasattr(each, "frame")]
+    assert [frame.entries for frame in frames if isinstance(frame, m.Totals)] == [0]
+    assert [frame.run.first for frame in frames if isinstance(frame, m.Headers)] == [21]
+
+
 def test_a_run_that_reaches_the_limit_of_the_peer_is_not_sent() -> None:
     shelf = MemoryShelf()
     grow(shelf, pen(1), 1, 10)

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from foodhub.circuit.statements import Device, Epoch, Role
+from foodhub.circuit.statements import Device, Epoch, Join, Role, charter_hash, proof_of_join
 from foodhub.log.header import Kind
 from foodhub.log.keys import SigningKey
 from foodhub.log.run import CheckedRun, check_run, write_run
-from tests.pens import Paper, Pen, changed, invite_key
+from foodhub.orders.statements import Profile
+from tests.pens import CHARTER, Paper, Pen, changed, invite_key
 from tests.simulator import pages
 from tests.simulator.disk import Disk
 
@@ -109,6 +110,17 @@ class Circuit:
     def say(self, disk: Disk, pen: Pen, at: int, *statements: Any) -> str | None:
         """Sign statements in log 0."""
         return self.append(disk, pen, 0, at, [(Kind.LASTING, pages.body(*statements))])
+
+    def join(self, disk: Disk, member: Member, key: SigningKey, at: int) -> None:
+        """Sign the first entries of a newcomer, who holds the invite."""
+        accepted = charter_hash(CHARTER)
+        proof = key.sign("invite", proof_of_join(self.id, member.id, member.roles, accepted))
+        joining = Join(member.inception, member.roles, accepted, key.public, proof)
+        refusal = self.say(disk, member, at, joining, member.epoch)
+        name = [(int(Kind.ERASABLE), pages.body(Profile(1, member.name)))]
+        refusal = refusal or self.append(disk, member, 1, at, name)
+        assert refusal is None, f"{member.name} could not join: {refusal}"
+        self.members.append(member)
 
     def write(self, disk: Disk, pen: Pen, log: int, count: int, at: int) -> str | None:
         """Write so many entries, drawn by chance, one run long; return why they can't be, or None."""

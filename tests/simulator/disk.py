@@ -25,6 +25,7 @@ from foodhub.node.exchange import (
 )
 from foodhub.p2p.lacking import Payload, Wanted
 from foodhub.store.entries import log_row
+from foodhub.store.guard import Guard
 from foodhub.store.outgoing import (
     fork_proofs,
     frontier,
@@ -49,19 +50,22 @@ class Disk:
         self.circuit = circuit
         self.shelf = Shelf(circuit)
         self.db = self.shelf.db
+        self.guards: dict[bytes, Guard] = {}
+        """Of the devices whose home this is: what others bring of their logs is not taken."""
 
     def copy(self) -> "Disk":
-        """Return a disk with the same on it, of the same kind."""
+        """Return a disk with the same on it, of the same kind, that nobody guards."""
         other = type(self)(self.circuit)
         self.db.backup(other.db)
         return other
 
     @contextmanager
-    def writing(self) -> Iterator[Transaction]:
-        """One write transaction, as the store makes it."""
+    def writing(self, *, own: bool = False) -> Iterator[Transaction]:
+        """One write transaction, as the store makes it; in an `own` one our logs may grow."""
         self.db.execute("BEGIN IMMEDIATE")
         try:
-            tx = self.shelf.transaction()
+            guards = {} if own else self.guards
+            tx = Transaction(self.db, self.shelf.keyring, guards, self.circuit, MORNING)
             yield tx
             tx.fold.flush()
         except BaseException:
@@ -72,15 +76,18 @@ class Disk:
     def append(self, paper: Paper) -> str | None:
         """Take a paper of our own; return why it can't be, or None."""
         run, payloads = paper
-        return self.take([Arrival(read_checked(self.circuit, encode(run)), list(payloads), "we")])[0]
+        result = self.take([Arrival(read_checked(self.circuit, encode(run)), list(payloads), "we")], own=True)[0]
+        if run.author in self.guards:
+            self.guards[run.author].remember(self.db)
+        return result
 
-    def take(self, arrivals: Sequence[Arrival]) -> list[str | None]:
+    def take(self, arrivals: Sequence[Arrival], *, own: bool = False) -> list[str | None]:
         """Take runs together, leaving out those that are held; return for each None, or why it was refused."""
         known = held_already(self.db, [arrival.run for arrival in arrivals])
         fresh = [arrival for arrival, held in zip(arrivals, known, strict=True) if not held]
         results: Iterator[str | None] = iter(())
         if fresh:
-            with self.writing() as tx:
+            with self.writing(own=own) as tx:
                 results = iter(take_runs(tx, fresh))
         return [None if held else next(results) for held in known]
 
@@ -127,6 +134,11 @@ class Disk:
         """Return seq, id and timestamp of the last entry of a log; (0, b"", 0) when nothing of it is held."""
         row = log_row(self.db, author, log)
         return (row.seq, row.id, row.timestamp) if row else (0, b"", 0)
+
+    def held(self, author: bytes, log: int) -> int:
+        """Return the seq of the last entry of a log that is here, whether it counts or not."""
+        row = log_row(self.db, author, log)
+        return row.held if row else 0
 
     # What peers ask for: bad members answer in other ways
 

@@ -1,10 +1,10 @@
 """One end of a wire: a session and what it waits for. It does what `foodhub.p2p.link` does, under virtual time."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from foodhub.log.forks import ForkProof
 from foodhub.log.run import Run
+from foodhub.node.exchange import met
 from foodhub.p2p.commands import (
     CheckStanding,
     Command,
@@ -41,7 +41,8 @@ READING = (0.1, 8.0)
 Read = CheckStanding | Load
 Aside = TakeBranch | TakeForks | TakePayloads
 """What is written beside runs."""
-ORDINARY = DROPPED | {"gap", "other_circuit", "device_retired", "member_removed"}
+DOOR = {"invite_unknown", "invite_used", "invite_revoked", "invite_expired"}
+ORDINARY = DROPPED | DOOR | {"gap", "other_circuit", "device_retired", "member_removed"}
 """What honest nodes may say of each other without either being at fault."""
 
 
@@ -130,7 +131,9 @@ class Link:
                     self.node.take(self, command)
                 case TakeBranch() | TakeForks() | TakePayloads():
                     self.node.take_aside(self, command)
-                case Held() | Progress() | Settled():
+                case Held(logs):
+                    self.node.heard(list(logs))
+                case Progress() | Settled():
                     pass
                 case Faulty(code):
                     self.node.accuse(self.peer, code)
@@ -178,8 +181,7 @@ class Link:
 
     def _check_standing(self, devices: tuple[bytes, ...], invite: bytes) -> None:
         found = self.node.disk.visitor(devices, invite)
-        if self.party.invite and (found.standing or self.party.dialer):
-            found = replace(found, standing="joiner", refusal="")
+        found = met(found, dialer=self.party.dialer, joining=self.party.invite is not None)
         self._obey(self.session.stand(found.standing, found.refusal))  # type: ignore[arg-type]
 
     @property

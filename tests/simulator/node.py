@@ -3,17 +3,19 @@
 It does what `foodhub.p2p.circle` and `intake` do: it dials, seats links, commits what came, and tells what is new.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from foodhub.node.exchange import Arrival
 from foodhub.p2p.commands import Commit
 from foodhub.p2p.intake import ENTRIES_PER_COMMIT
 from foodhub.p2p.proof import Party
-from tests.pens import Pen
+from tests.pens import MORNING, Pen
 from tests.simulator.clock import SECOND, Clock
 from tests.simulator.disk import Disk
+from tests.simulator.door import Door
 from tests.simulator.link import Aside, Link
+from tests.simulator.watch import NOT_THE_ONE, Watch
 from tests.simulator.wire import Tamper, Wire
 
 MOST_LINKS = 12
@@ -51,6 +53,10 @@ class Node:
         self.wires: list[Wire] = []
         self.most_committing = 0
         self.on_wake: list[Callable[[], None]] = []
+        self.watch: Watch | None = None
+        self.door: Door | None = None
+        self.duty: Callable[[Node], None] | None = None
+        """What its program does by itself when something has arrived."""
         self._life = 0
         self._queue: list[tuple[Link, Commit]] = []
         self._aside: list[tuple[Link, Aside]] = []
@@ -61,6 +67,42 @@ class Node:
         """Let its owner do something, and tell everybody."""
         act()
         self.tell_news()
+
+    @property
+    def time(self) -> int:
+        """Return what its clock says."""
+        return MORNING + int(self.clock.now) + self.late
+
+    # The guard
+
+    def keep_watch(self, *, copied: bool = False) -> None:
+        """Guard the logs of this home; `copied` is one that stands elsewhere than its keys were made for."""
+        self.watch = Watch(self.pen, copied=copied)
+        self.disk.guards = {self.pen.device: self.watch}
+        self.watch.remember(self.disk.db)
+
+    @property
+    def may_sign(self) -> bool:
+        """Say whether the guard, if there is one, lets this home write."""
+        return self.watch is None or self.watch.reason(self.disk.db) is None
+
+    @property
+    def is_true(self) -> bool:
+        """Say whether this is the home that wrote last, as far as its guard knows."""
+        return self.watch is None or self.watch.reason(self.disk.db) not in NOT_THE_ONE
+
+    @property
+    def is_shut(self) -> bool:
+        """Say whether this is a newcomer that has given up."""
+        return self.door is not None and self.door.shut
+
+    def set_back(self, disk: Disk, *, forgets: bool) -> None:
+        """Put an old disk in the place of this one, while asleep; if it `forgets`, so does its guard."""
+        assert self.watch is not None
+        self.sleep()
+        disk.guards, self.disk = self.disk.guards, disk
+        if forgets:
+            self.watch.state = {}
 
     # Waking and sleeping
 
@@ -102,12 +144,13 @@ class Node:
     def _keep_dialing(self) -> None:
         self._again(self.chance.uniform(*DIAL_EVERY), self._keep_dialing)
         if sum(link.party.dialer for link in self.links.values()) < MOST_LINKS:
-            for peer in self.knows:
-                self.dial(peer)
+            self._dial_all()
 
     def dial(self, peer: "Node") -> None:
         """Dial a node, unless there is a link with it or it is out of reach."""
         if peer is self or peer.name in self.links or not self.reaches(self, peer):
+            return
+        if self.is_shut or peer.is_shut:
             return
         wire = Wire(self.clock, self.chance)
         self.wires.append(wire)
@@ -120,7 +163,8 @@ class Node:
 
     def _link(self, peer: "Node", wire: Wire, *, dialer: bool) -> Link:
         keys = (self.pen.keys.signing,)
-        party = Party(self.disk.circuit, dialer, self.name, peer.name, self.chance.randbytes(32), keys)
+        invite = self.door.key if self.door is not None and self.door.knocks else None
+        party = Party(self.disk.circuit, dialer, self.name, peer.name, self.chance.randbytes(32), keys, invite)
         return Link(self, peer, wire, party)
 
     def _seat(self, link: Link) -> None:
@@ -139,6 +183,22 @@ class Node:
         self._again(self.chance.uniform(*SYNC_EVERY), self._keep_syncing)
         if self.links:
             self.chance.choice(list(self.links.values())).sync()
+
+    def knock_again(self) -> None:
+        """End all links, since this node proves itself in another way now, and dial anew."""
+        for link in list(self.links.values()):
+            link.close()
+        self._again(SECOND, self._dial_all)
+
+    def _dial_all(self) -> None:
+        for peer in self.knows:
+            self.dial(peer)
+
+    def heard(self, logs: Sequence[tuple[bytes, int, int]]) -> None:
+        """Take note of what a peer says that it holds."""
+        if self.door is not None and not self.door.heard and any(key[:2] == (self.pen.device, 0) for key in logs):
+            self.door.heard = True
+            self.door.look(self)
 
     def accuse(self, peer: "Node", code: str) -> None:
         """Note that a peer broke a rule."""
@@ -177,7 +237,14 @@ class Node:
         arrivals = [Arrival(commit.run, commit.payloads, link.peer.name) for link, commit in batch]
         for (link, commit), result in zip(batch, self.disk.take(arrivals), strict=True):
             link.committed(commit, result)
+        self._do_duties()
         self.tell_news()
+
+    def _do_duties(self) -> None:
+        if self.door is not None:
+            self.door.look(self)
+        if self.duty is not None and self.honest and self.may_sign:
+            self.duty(self)
 
     def tell_news(self) -> None:
         """Announce what the logs gained since the last time, be it ours or somebody else's."""

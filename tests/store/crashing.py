@@ -26,11 +26,12 @@ from foodhub.log.run import read_run
 from foodhub.node import setup
 from foodhub.node.allotments import allot
 from foodhub.node.application import Node, open_node
+from foodhub.node.catalog_import import import_slice
 from foodhub.node.cycles import list_cycles, new_cycle
 from foodhub.node.duties import perform
 from foodhub.node.exchange import Arrival, take_runs
 from foodhub.node.hat import Hat
-from foodhub.node.products import add_product, import_slice
+from foodhub.node.products import add_product
 from foodhub.orders.statements import Profile
 from tests.homes import HOUR
 from tests.pens import Paper, stranger_with

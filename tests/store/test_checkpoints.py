@@ -8,6 +8,7 @@ import pytest
 from foodhub.catalog.statements import Part, Stock
 from foodhub.log.encoding import encode
 from foodhub.log.run import write_run
+from foodhub.node.exchange import take_branch
 from foodhub.orders.statements import Profile
 from foodhub.store.outgoing import frontier, read_run, wanted
 from tests.pens import MORNING, Paper, Pen
@@ -83,6 +84,25 @@ def test_a_newcomer_begins_at_the_checkpoint_and_shows_the_same(founder: Pen, fo
         assert log_state(other) == (6, 4, 3, 0)
         assert wanted(other.db, 10_000) == []
         assert read_run(other.db, founder.device, 1, 0) == sent
+
+
+def test_a_fork_below_the_checkpoint_where_one_began_is_for_others_to_prove_and_nobodys_fault(
+    founder: Pen, founding: Paper
+) -> None:
+    """Of the last entry that was skipped the id is known, so it is seen to differ; what was signed there is gone."""
+    history, checkpoint = two_parts(founder)
+    twin = Pen("founder", "hub")
+    twin.found()
+    branch, _ = twin.write_payloads(1, [bytes([n]) * 16 + encode([stock(1, n)]) for n in (8, 9)], MORNING, (0, b""))
+    with Shelf(founder.circuit) as shelf, Shelf(founder.circuit) as older:
+        shelf.take(founding, *checkpoint)
+        assert log_state(shelf) == (5, 4, 3, 0)
+        assert take_branch(shelf.transaction(), branch, "a peer") == "branched"
+        assert shelf.db.execute("SELECT * FROM refused").fetchall() == []
+        assert shelf.db.execute("SELECT * FROM fork_proof").fetchall() == []
+        older.take(founding, *history)
+        assert take_branch(older.transaction(), branch, "a peer") is None
+        assert older.db.execute("SELECT seq FROM fork_proof").fetchall() == [(1,)]
 
 
 def test_parts_count_for_nothing_until_the_last_one_is_there(founder: Pen, founding: Paper) -> None:

@@ -42,8 +42,8 @@ def shape(db: sqlite3.Connection) -> set[tuple[str, str]]:
 
 
 def content(db: sqlite3.Connection) -> dict[str, list[Any]]:
-    names = ("log", "entry", "meta", "product")
-    return {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in names}  # noqa: S608 - names of ours
+    columns = dict.fromkeys(("log", "entry", "meta"), "*") | {"product": "local, version, place, sku, name, price"}
+    return {name: db.execute(f"SELECT {wanted} FROM {name}").fetchall() for name, wanted in columns.items()}  # noqa: S608 - names of ours
 
 
 def code_of(path: Path, *, create: bool = False) -> str:

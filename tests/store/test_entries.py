@@ -46,6 +46,21 @@ def test_the_runs_of_the_vectors_are_taken_and_refused_as_they_say() -> None:
             assert shelf.take((run, payloads)) == [step["fault"] or step["new"]], step["name"]
 
 
+def test_an_entry_of_a_log_0_that_changes_no_membership_writes_nothing_of_it_anew(shelf: Shelf, founder: Pen) -> None:
+    for number in range(30):
+        _, papers = newcomer(founder, f"farm {number}")
+        assert shelf.take(*papers) == [1, 1]
+    before = shelf.rows()
+    changes = shelf.db.total_changes
+    assert shelf.take(founder.write(0, Uninvite(invite_key("nobody").public))) == [1]
+    assert shelf.db.total_changes - changes < 10
+    assert shelf.rows() == before
+    assert shelf.take(founder.write(0, Uninvite(invite_key("farm 3").public))) == [1]
+    assert shelf.db.execute("SELECT count(*) FROM invite WHERE revoked").fetchone() == (1,)
+    # Nobody had admitted who came in on it.
+    assert shelf.db.execute("SELECT count(*) FROM member").fetchone() == (30,)
+
+
 def test_the_logs_of_a_stranger_are_not_taken(shelf: Shelf, founder: Pen) -> None:
     stranger = Pen("stranger", circuit=founder.circuit)
     papers = [stranger.join(invite_key("none")), stranger.write(1, Profile(1, "Stranger")), stranger.write(2)]

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from foodhub.catalog.statements import Stock
 from foodhub.circuit.statements import Grant
+from foodhub.log.header import Log
 from foodhub.log.seal import Sealed
 from foodhub.orders.statements import Cycle, Profile
+from foodhub.store.facts import FACTS
 from foodhub.store.fold import REASONS_KEPT
 from tests.pens import MORNING, Pen, invite_key, newcomer
 from tests.shelf import Shelf
@@ -179,7 +181,7 @@ def test_rows_of_a_shelf_with_other_keys_differ_only_where_they_are_private(foun
     with Shelf(story.founder.circuit, story.founder) as hub, Shelf(story.founder.circuit) as nobody:
         hub.take_until_settled(story.papers)
         nobody.take_until_settled(story.shuffled(3))
-        private = {"allotment", "placement", "receipt", "answer", "total", "unread"}
+        private = {fact.table for fact in FACTS.values() if fact.log == Log.TRADE} | {"unread", "spoke"}
         assert {name for name, found in hub.rows().items() if found != nobody.rows()[name]} <= private
-        assert not any(nobody.rows()[name] for name in private - {"unread"})
+        assert not any(nobody.rows()[name] for name in private - {"unread", "spoke"})
         assert hub.rows()["placement"]

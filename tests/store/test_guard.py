@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from foodhub.circuit.statements import Remove
 from foodhub.errors import ExitCode, RefusedError
 from foodhub.log.header import Log
 from foodhub.node import setup
@@ -200,3 +201,19 @@ async def test_a_device_that_was_retired_or_waits_does_not_sign(village: Village
         await say(hub, 2)
     assert raised.value.details["reason"] == "waiting"
     assert "certif" in str(raised.value)
+
+
+async def test_a_member_that_was_removed_does_not_sign_where_it_has_signed_already(village: Village) -> None:
+    """What it signed above the cut is set aside, so its log seems to end earlier: another entry there would fork it."""
+    hub = await village.home("Hub", "hub")
+    farm = await village.home("Farm", "producer")
+    await say(farm, 2)
+    await hub.sign(Log.CIRCUIT, Remove(farm.hat.member, []))
+    await carry(hub, farm)
+    held = await farm.rows("SELECT log, held FROM log JOIN own ON own.device = log.author WHERE seq < held")
+    assert [log for log, _ in held] == [Log.CATALOG]
+    with pytest.raises(RefusedError) as raised:
+        await say(farm, 3)
+    assert raised.value.details["reason"] == "removed"
+    assert "new invite" in raised.value.hint
+    assert await farm.rows("SELECT log, held FROM log JOIN own ON own.device = log.author WHERE seq < held") == held

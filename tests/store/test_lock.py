@@ -14,6 +14,20 @@ def test_only_one_holds_the_lock_and_it_is_free_again_when_its_holder_is_gone(tm
     second.close()
 
 
+def test_who_asks_whether_a_lock_is_held_keeps_others_from_taking_it_but_not_from_asking(tmp_path: Path) -> None:
+    holder, one, other = (FileLock(tmp_path / "lock") for _ in range(3))
+    assert holder.try_acquire()
+    assert one.is_held()
+    holder.close()
+    assert not one.is_held()
+    assert not other.is_held()
+    with closing(FileLock(tmp_path / "lock")) as late:
+        assert not late.try_acquire()
+        one.close()
+        other.close()
+        assert late.try_acquire()
+
+
 def test_who_waits_gets_the_lock_in_the_end(tmp_path: Path) -> None:
     order: list[int] = []
 

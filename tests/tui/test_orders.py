@@ -2,7 +2,7 @@ import pytest
 
 from foodhub.catalog.naming import id_bytes
 from foodhub.node.allotments import allot
-from foodhub.node.orders import cancel_order
+from foodhub.node.amending import cancel_order
 from tests.homes import Home, Village
 from tests.tui.driving import driving
 

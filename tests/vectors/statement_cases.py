@@ -1,6 +1,7 @@
 """Vectors of statements: one of every kind, and some that do not count."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -39,8 +40,6 @@ from foodhub.orders.statements import (
     Order,
     OrderLine,
     Profile,
-    Receipt,
-    ReceiptRow,
     Total,
     derived_id,
 )
@@ -62,6 +61,7 @@ from tests.vectors.seeds import (
     inception,
     seed,
 )
+from tests.vectors.trade_cases import bad_trade_statements, trade_statements
 
 
 def an_order() -> Order:
@@ -115,7 +115,6 @@ def statements() -> Json:
         (1, Cycle(cycle, 1, "Semaine 39", BEGIN, BEGIN + 86_400_000, "Europe/Paris", "resale", HUB.public)),
         (2, Allot(aside, 1, hub, cycle, hub, HUB.public, key[1], 5, 0)),
         (2, order),
-        (2, Receipt(seed("a receipt", 16), [(FARM.public, 3)], [ReceiptRow(farm, order.local, 1, entry)])),
         (
             2,
             Answer(
@@ -135,6 +134,7 @@ def statements() -> Json:
         (2, Total(derived_id(b"total", hub, cycle, *key), 1, hub, cycle, *key, 2, 1)),
         (2, an_erase_request()),
         (2, an_erase_answer()),
+        *trade_statements(order),
     ]
     return {
         "about": "A statement is an array that begins with its name. `reason` says why one does not count.",
@@ -149,7 +149,7 @@ def statements() -> Json:
                 "reason": reason,
                 "bytes": encode(each).hex() if not isinstance(each, bytes) else each.hex(),
             }
-            for name, log, reason, each in bad_statements()
+            for name, log, reason, each in chain(bad_statements(), bad_trade_statements(order))
         ],
     }
 

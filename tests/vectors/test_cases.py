@@ -18,6 +18,7 @@ from foodhub.log.encoding import decode, encode
 from foodhub.log.faults import FAULTS, PeerFault
 from foodhub.log.forks import check_fork, prove_fork, read_fork, write_fork
 from foodhub.log.run import Run
+from foodhub.orders.hands import Behalf
 from foodhub.store.facts import FACTS
 from tests.shelf import Shelf
 from tests.vectors.make import FILES
@@ -50,7 +51,7 @@ def test_there_are_many_bad_cases_and_each_says_why() -> None:
 
 
 def test_one_of_every_statement_is_shown() -> None:
-    known = {each.__struct_config__.tag for each in (*CircuitStatement.__args__, *FACTS, Part)}
+    known = {each.__struct_config__.tag for each in (*CircuitStatement.__args__, *FACTS, Part, Behalf)}
     shown = {msgspec.msgpack.decode(bytes.fromhex(case["bytes"]))[0] for case in read("statements")["good"]}
     assert shown == known
 

@@ -1,0 +1,153 @@
+"""What a hub or group decides about single orders and products: accept-late, confirm, decline, substitute, decide."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from foodhub.catalog.naming import id_bytes
+from foodhub.cli.asking import confirm
+from foodhub.cli.call import Call
+from foodhub.cli.command import argument, command, option, pass_call
+from foodhub.cli.desk import draw_desk
+from foodhub.cli.order import draw_order
+from foodhub.cli.output import show
+from foodhub.cli.running import pen, run
+from foodhub.errors import N_
+from foodhub.node.application import Transaction
+from foodhub.node.cycles import find_cycle
+from foodhub.node.deciding import accept_late, confirm_order, decide, decline_order
+from foodhub.node.desk_view import DeskRow, desk_row
+from foodhub.node.hat import Hat
+from foodhub.node.home import now
+from foodhub.node.orders import OrderRow, find_order, list_orders
+from foodhub.node.products import find_product, read_count
+from foodhub.node.substituting import Substitution, substitute
+from foodhub.words import _
+
+
+@command(
+    "order accept-late",
+    signs=True,
+    examples=["foodhub order accept-late EGNY-CU4E"],
+    more=N_("For the hub or group that got it: an order signed before the close and received after it then counts."),
+)
+@argument("order")
+@pass_call
+def order_accept_late(call: Call, order: str) -> None:
+    """Accept a late order."""
+    _act(call, order, accept_late, _("Let the late order {number} of {customer} count."))
+
+
+@command(
+    "order confirm",
+    signs=True,
+    examples=["foodhub order confirm EGNY-CU4E"],
+    more=N_("For a hub that works by hand: what the order wants joins the queue now."),
+)
+@argument("order")
+@pass_call
+def order_confirm(call: Call, order: str) -> None:
+    """Confirm an order by hand."""
+    _act(call, order, confirm_order, _("Confirm the order {number} of {customer}."))
+
+
+@command(
+    "order decline",
+    signs=True,
+    examples=["foodhub order decline EGNY-CU4E"],
+    more=N_("For a hub that works by hand: the order is refused, and what it held goes to others."),
+)
+@argument("order")
+@pass_call
+def order_decline(call: Call, order: str) -> None:
+    """Decline an order."""
+    _act(call, order, decline_order, _("Decline the order {number} of {customer}."))
+
+
+def _act(call: Call, order: str, work: Callable[[Transaction, Hat, OrderRow], Any], text: str) -> None:
+    """Do something with an order that we got, after a question, and show it as it is then."""
+    row = run(_acted(call, order, work, text))
+    show(call, row, lambda: draw_order(row))
+
+
+async def _acted(call: Call, order: str, work: Callable[[Transaction, Hat, OrderRow], Any], text: str) -> OrderRow:
+    async with pen(call) as held:
+        row = await held.node.read(find_order, held.hat, order, now())
+
+        def act(tx: Transaction, hat: Hat) -> OrderRow:
+            work(tx, hat, row)
+            return next(each for each in list_orders(tx.db, hat, tx.now) if each.id == row.id)
+
+        await held.node.rehearse(act, held.hat)
+        name = row.customer or _("household {id}").format(id=row.customer_id[:4])
+        confirm(call, held.hat.name, text.format(number=row.number, customer=name))
+        return await held.sign(act)
+
+
+@command(
+    "order substitute",
+    signs=True,
+    examples=["foodhub order substitute EGNY-CU4E Carrots 2kg Parsnips 1.5kg"],
+    more=N_(
+        "For the hub that got it: gives so much of another product in the place of so much of a line, as far as the"
+        " buyer said yes, and never above the line's price."
+    ),
+)
+@argument("order")
+@argument("product")
+@argument("instead")
+@argument("other")
+@argument("quantity")
+@option("--asked", is_flag=True, help=N_("The buyer was asked and said yes."))
+@pass_call
+def order_substitute(
+    call: Call, order: str, product: str, instead: str, other: str, quantity: str, asked: bool
+) -> None:
+    """Give another product in the place of a line."""
+
+    def work(tx: Transaction, hat: Hat, row: OrderRow) -> None:
+        old, new = find_product(tx.db, product), find_product(tx.db, other)
+        amounts = [
+            read_count(each.name, each.price_per, text)  # type: ignore[arg-type]
+            for each, text in ((old, instead), (new, quantity))
+        ]
+        keys = [(id_bytes(each.producer_id), id_bytes(each.id)) for each in (old, new)]
+        substitute(tx, hat, row, Substitution(keys[0], amounts[0], keys[1], amounts[1], asked))
+
+    _act(call, order, work, _("Give another product in the place of a line of the order {number} of {customer}."))
+
+
+@command(
+    "cycle decide",
+    signs=True,
+    examples=['foodhub cycle decide "Week 48" "Apple juice" round_up'],
+    more=N_(
+        "For products whose rule asks, before the close: cut leaves out what no case holds, round_up buys the rest as"
+        " your own stock, open asks the producer for a broken case. Without a word it is cut."
+    ),
+)
+@argument("cycle")
+@argument("product")
+@argument("what", metavar="cut|round_up|open", type=click.Choice(("cut", "round_up", "open")))
+@pass_call
+def cycle_decide(call: Call, cycle: str, product: str, what: Any) -> None:
+    """Decide what becomes of what no case holds."""
+
+    async def work() -> DeskRow:
+        async with pen(call) as held:
+            row = await held.node.read(find_cycle, cycle, now())
+            found = await held.node.read(find_product, product)
+            key = (id_bytes(found.producer_id), id_bytes(found.id))
+
+            def decided(tx: Transaction, hat: Hat) -> DeskRow:
+                decide(tx, hat, row, key, what)
+                return desk_row(tx.db, hat, row, tx.now)
+
+            await held.node.rehearse(decided, held.hat)
+            text = _('What no case of {name} holds in "{cycle}": {what}.')
+            confirm(call, held.hat.name, text.format(name=found.name, cycle=row.name, what=what))
+            return await held.sign(decided)
+
+    shown = run(work())
+    show(call, shown, lambda: draw_desk(shown))

@@ -1,0 +1,141 @@
+"""`foodhub cycle set` and `cycle bring`: changing a cycle of our own, and saying who brings what into it."""
+
+from typing import TYPE_CHECKING, Any
+
+from foodhub.catalog.naming import id_bytes
+from foodhub.catalog.texts import clean
+from foodhub.cli.call import Call
+from foodhub.cli.command import argument, command, option, pass_call
+from foodhub.cli.cycle import change_own, closing, when
+from foodhub.cli.output import show
+from foodhub.cli.overview import draw_cycle
+from foodhub.errors import N_, UsageError
+from foodhub.node.cycles import CycleRow
+from foodhub.node.planning import Changes, bring, bring_no_more, members_named, set_cycle
+from foodhub.orders.exchanges import MAX_PLACE, Incoming
+from foodhub.orders.statements import SALES
+from foodhub.words import _
+
+if TYPE_CHECKING:
+    from foodhub.node.application import Transaction
+    from foodhub.node.hat import Hat
+
+
+@command(
+    "cycle set",
+    signs=True,
+    examples=[
+        'foodhub cycle set "Week 48" --closes "fri 12h"',
+        'foodhub cycle set "Week 48" --hub "Hub du Val" --hub Coop --pooled --deputy Coop',
+    ],
+    more=N_(
+        "The deadlines keep their order: a group closes no later than its hub, and the hub no later than its producers"
+        " take their orders. Of a cycle that has opened only the name, the closing time and who takes part can change."
+    ),
+)
+@argument("cycle")
+@option("--name", metavar="TEXT", help=N_("Another name."))
+@option("--opens", metavar="WHEN", help=N_("From when people order."))
+@option("--closes", metavar="WHEN", help=N_("Until when people order."))
+@option("--sale", metavar="SALE", help=N_("Who sells to whom: direct, agency or resale."))
+@option("--hub", "hubs", metavar="HUB", multiple=True, help=N_("Another hub that takes part; name all of them."))
+@option("--no-hubs", is_flag=True, help=N_("No other hub takes part."))
+@option("--pooled/--not-pooled", default=None, help=N_("Whether the other hubs order from you, so that cases pool."))
+@option(
+    "--deputy",
+    "deputies",
+    metavar="MEMBER",
+    multiple=True,
+    help=N_("Who closes the cycle if you can't, the first one first; name all of them."),
+)
+@option("--no-deputies", is_flag=True, help=N_("Nobody else closes the cycle."))
+@pass_call
+def cycle_set(call: Call, /, cycle: str, **given: Any) -> None:
+    """Change a cycle."""
+    from foodhub.cli.running import run
+
+    if all(value is None or value in (False, ()) for value in given.values()) and given["pooled"] is None:
+        raise UsageError(
+            "nothing_to_set", N_("Nothing to change was given."), N_('Give an option, such as --closes "thu 20h".')
+        )
+    if given["sale"] not in {None, *SALES}:
+        raise UsageError("bad_sale", N_("A sale is one of: {sales}."), sales=", ".join(SALES))
+
+    def work(tx: "Transaction", hat: "Hat", row: CycleRow) -> CycleRow:
+        return set_cycle(tx, hat, row.key[1], _changes(tx, row, given))
+
+    changed = run(
+        change_own(call, cycle, work, lambda row: _('Change the order cycle "{name}".').format(name=row.name))
+    )
+    show(call, changed, lambda: draw_cycle(changed))
+
+
+def _changes(tx: "Transaction", row: CycleRow, given: dict[str, Any]) -> Changes:
+    from foodhub.node.setup import check_name
+
+    hubs = members_named(tx.db, given["hubs"]) if given["hubs"] or given["no_hubs"] else None
+    deputies = members_named(tx.db, given["deputies"]) if given["deputies"] or given["no_deputies"] else None
+    return Changes(
+        name=check_name(given["name"]) if given["name"] is not None else None,
+        opens=when(given["opens"], row) if given["opens"] is not None else None,
+        closes=closing(given["closes"], row) if given["closes"] is not None else None,
+        sale=given["sale"],
+        hubs=hubs,
+        pooled=given["pooled"],
+        deputies=deputies,
+    )
+
+
+@command(
+    "cycle bring",
+    signs=True,
+    examples=[
+        'foodhub cycle bring "Week 48" "Ferme du Val" --place "Hub, back door" --weighed "fri 8h" --lead "thu 22h"',
+        'foodhub cycle bring "Week 48" Dairy VO-LAI-1 "Lait ribot"',
+        'foodhub cycle bring "Week 48" Dairy --no-more',
+    ],
+    more=N_(
+        "Without products it brings all that it sells. Until --lead it takes the purchase order, and at --weighed the"
+        " goods are weighed in: times behind the close, so a weekday is the next one after it."
+    ),
+)
+@argument("cycle")
+@argument("producer")
+@argument("products", metavar="[PRODUCT]...", nargs=-1)
+@option("--place", metavar="TEXT", default="", help=N_("Where the goods are brought to."))
+@option("--weighed", metavar="WHEN", help=N_("When they are weighed in."))
+@option("--lead", metavar="WHEN", help=N_("Until when the producer takes the purchase order."))
+@option("--no-more", is_flag=True, help=N_("It brings nothing into this cycle any more."))
+@pass_call
+def cycle_bring(call: Call, /, cycle: str, producer: str, **given: Any) -> None:
+    """Say what a producer brings."""
+    from foodhub.cli.running import run
+
+    place = clean(given["place"])
+    if len(place) > MAX_PLACE:
+        raise UsageError("long_place", N_("A place has at most {most} characters."), most=MAX_PLACE)
+
+    def work(tx: "Transaction", hat: "Hat", row: CycleRow) -> CycleRow:
+        (member,) = members_named(tx.db, [producer])
+        if given["no_more"]:
+            return bring_no_more(tx, hat, row.key[1], member)
+        times = (when(given[name], row, row.closes) if given[name] else 0 for name in ("weighed", "lead"))
+        incoming = Incoming(member, _products(tx, member, given["products"]), place, *times)
+        return bring(tx, hat, row.key[1], incoming)
+
+    def what(row: CycleRow) -> str:
+        text = (
+            _('{producer} brings nothing into "{cycle}" any more.')
+            if given["no_more"]
+            else _('{producer} brings goods into "{cycle}".')
+        )
+        return text.format(producer=producer, cycle=row.name)
+
+    changed = run(change_own(call, cycle, work, what))
+    show(call, changed, lambda: draw_cycle(changed))
+
+
+def _products(tx: "Transaction", producer: bytes, names: tuple[str, ...]) -> list[bytes]:
+    from foodhub.node.products import find_product
+
+    return list(dict.fromkeys(id_bytes(find_product(tx.db, name, producer=producer).id) for name in names))

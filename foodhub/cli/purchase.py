@@ -1,0 +1,224 @@
+"""`foodhub purchase`: what hubs order from producers after the close, and what producers say to it."""
+
+from foodhub.catalog.naming import id_bytes
+from foodhub.cli.allot import split_pairs
+from foodhub.cli.amounts import full_moment, moment
+from foodhub.cli.asking import confirm
+from foodhub.cli.call import Call
+from foodhub.cli.command import argument, command, option, pass_call
+from foodhub.cli.output import facts, plain, say, show, table
+from foodhub.cli.running import pen, run
+from foodhub.errors import N_, UsageError
+from foodhub.node.application import Transaction, open_node
+from foodhub.node.contacts import card_of
+from foodhub.node.cycles import find_cycle
+from foodhub.node.hat import Hat, hats
+from foodhub.node.home import now
+from foodhub.node.products import find_product, read_count
+from foodhub.node.purchase_answers import answer_purchase, mark_seen
+from foodhub.node.purchases import PurchaseLineRow, PurchaseRow, find_purchase, list_purchases
+from foodhub.node.purchasing import send_purchases
+from foodhub.node.reading import open_reading
+from foodhub.saying import PURCHASE_STATES, counted, money, price, said
+from foodhub.words import _, ngettext
+
+
+@command("purchase list", examples=["foodhub purchase list", 'foodhub purchase list --cycle "Week 48" --json'])
+@option("--cycle", metavar="CYCLE", help=N_("Only purchase orders of this cycle."))
+@pass_call
+def purchase_list(call: Call, cycle: str | None) -> None:
+    """List the purchase orders."""
+    with open_reading(call.home) as db:
+        wanted = find_cycle(db, cycle, now()).id if cycle else None
+        found = {row.id: row for hat in hats(db) for row in list_purchases(db, hat, now())}
+        rows = [row for row in found.values() if wanted in {None, row.cycle_id}]
+        phones = {row.producer_id: card.phone for row in rows if (card := card_of(db, id_bytes(row.producer_id)))}
+    if not rows:
+        call.note(_("No purchase order yet. A hub sends them after the close of a cycle."))
+
+    def draw() -> None:
+        titles = (_("order"), _("state"), _("hub"), _("producer"), _("phone"), _("cycle"), _("sent"), _("total"))
+        lines = [
+            (
+                row.number,
+                said(PURCHASE_STATES, row.state),
+                row.hub,
+                row.producer,
+                phones.get(row.producer_id, ""),
+                row.cycle,
+                moment(row.sent_at),
+                _total(row),
+            )
+            for row in rows
+        ]
+        if rows:
+            table(titles, lines, right=(7,))
+
+    show(call, [_data(row) for row in rows], draw)
+
+
+def _data(row: PurchaseRow) -> dict[str, object]:
+    data: dict[str, object] = plain(row)
+    del data["statement"]
+    return data
+
+
+def _total(row: PurchaseRow) -> str:
+    return money(sum(line.total for line in row.lines), row.lines[0].currency) if row.lines else ""
+
+
+@command(
+    "purchase show",
+    examples=["foodhub purchase show EGNY-CU4E"],
+    more=N_("When its producer looks at it, the hub is told that it was seen."),
+)
+@argument("purchase")
+@pass_call
+def purchase_show(call: Call, purchase: str) -> None:
+    """Show a purchase order."""
+    row = run(_look(call, purchase))
+    show(call, _data(row), lambda: draw(row))
+
+
+async def _look(call: Call, purchase: str) -> PurchaseRow:
+    async with open_node(call.home) as node:
+        hat = await node.hat(call.as_name)
+        row = await node.read(find_purchase, hat, purchase, now())
+        if row.state == "sent" and not call.dry_run and await node.write(mark_seen, hat, row):
+            row = await node.read(find_purchase, hat, row.id, now())
+        return row
+
+
+def draw(row: PurchaseRow) -> None:
+    """Print a purchase order, line by line."""
+    answered = moment(row.answered_at) if row.answered_at else _("not yet")
+    weighed = full_moment(row.weighed, str(row.weighed.tzinfo)) if row.weighed else ""
+    told = [(_("place"), row.place), (_("weighed in"), weighed), (_("comment"), row.comment), (_("reason"), row.reason)]
+    facts(
+        [
+            (_("purchase order"), f"{row.number}  {said(PURCHASE_STATES, row.state)}"),
+            (_("hub"), f"{row.hub}, {row.cycle}"),
+            (_("producer"), row.producer),
+            (_("sent"), moment(row.sent_at)),
+            (_("answered"), answered),
+            *((title, text) for title, text in told if text),
+            (_("fingerprint"), row.fingerprint[:16]),
+        ]
+    )
+    say()
+    titles = (_("product"), _("ordered"), _("cases"), _("accepted"), _("price"), _("amount"), _("remark"))
+    lines = [
+        (
+            line.product,
+            counted(line.quantity, line.price_per),
+            _cases(line),
+            "-" if line.accepted is None else counted(line.accepted, line.price_per),
+            price(line.price, line.currency, line.price_per),
+            money(line.total, line.currency),
+            line.reason,
+        )
+        for line in row.lines
+    ]
+    table(titles, [*lines, (_("total"), "", "", "", "", _total(row), "")], right=(1, 2, 3, 4, 5))
+
+
+def _cases(line: PurchaseLineRow) -> str:
+    return f"{line.cases} × {counted(line.case, line.price_per)}" if line.cases else ""
+
+
+@command(
+    "purchase send",
+    signs=True,
+    examples=['foodhub purchase send "Week 48"', 'foodhub purchase send "Week 48" --comment "Gate code 1234"'],
+    more=N_(
+        "They go by themselves half an hour after the close, or at a producer's lead time if that is sooner. Once they"
+        " have gone, no late order can be accepted."
+    ),
+)
+@argument("cycle")
+@option("--comment", default="", metavar="TEXT", help=N_("A word to the producers."))
+@pass_call
+def purchase_send(call: Call, cycle: str, comment: str) -> None:
+    """Send the purchase orders of a cycle now."""
+    rows, sent = run(_send(call, cycle, comment))
+    if not sent:
+        call.note(_("Nothing is ordered that was not sent already."))
+
+    def draw_all() -> None:
+        for row in rows:
+            draw(row)
+
+    show(call, {"sent": sent, "purchases": [_data(row) for row in rows]}, draw_all)
+
+
+async def _send(call: Call, cycle: str, comment: str) -> tuple[list[PurchaseRow], int]:
+    async with pen(call) as held:
+        row = await held.node.read(find_cycle, cycle, now())
+
+        def send(tx: Transaction, hat: Hat) -> tuple[list[PurchaseRow], int]:
+            sent = send_purchases(tx, hat, row, comment)
+            return [each for each in list_purchases(tx.db, hat, tx.now) if each.cycle_id == row.id], sent
+
+        rows, sent = await held.node.rehearse(send, held.hat)
+        if sent:
+            text = ngettext(
+                'Send {count} purchase order of "{cycle}"; late orders can be accepted no more.',
+                'Send {count} purchase orders of "{cycle}"; late orders can be accepted no more.',
+                sent,
+            )
+            confirm(call, held.hat.name, text.format(count=sent, cycle=row.name))
+            rows, sent = await held.sign(send)
+        return rows, sent
+
+
+@command(
+    "purchase accept",
+    signs=True,
+    examples=["foodhub purchase accept EGNY-CU4E", "foodhub purchase accept EGNY-CU4E Carrots=8kg --reason hail"],
+    more=N_("Without a product all is accepted. With less of one, say why: the hub shares what there is."),
+)
+@argument("purchase")
+@argument("pairs", metavar="[PRODUCT=QUANTITY]...", nargs=-1)
+@option("--reason", default="", metavar="TEXT", help=N_("Why it is less, as customers will read it."))
+@pass_call
+def purchase_accept(call: Call, purchase: str, pairs: tuple[str, ...], reason: str) -> None:
+    """Accept a purchase order, or a part of it."""
+    row = run(_answer(call, purchase, split_pairs(pairs), reason, refused=False))
+    show(call, _data(row), lambda: draw(row))
+
+
+@command("purchase refuse", signs=True, examples=['foodhub purchase refuse EGNY-CU4E --reason "barn burnt down"'])
+@argument("purchase")
+@option("--reason", required=True, metavar="TEXT", help=N_("Why, as customers will read it."))
+@pass_call
+def purchase_refuse(call: Call, purchase: str, reason: str) -> None:
+    """Refuse a purchase order."""
+    row = run(_answer(call, purchase, [], reason, refused=True))
+    show(call, _data(row), lambda: draw(row))
+
+
+async def _answer(
+    call: Call, purchase: str, pairs: list[tuple[str, str]], reason: str, *, refused: bool
+) -> PurchaseRow:
+    async with pen(call) as held:
+        row = await held.node.read(find_purchase, held.hat, purchase, now())
+        accepted = {line.product: 0 for line in row.statement.lines} if refused else {}
+        for name, quantity in pairs:
+            product = await held.node.read(find_product, name, producer=held.hat.member)
+            if id_bytes(product.id) not in {line.product for line in row.statement.lines}:
+                missing = N_("{name} is not in this purchase order."), N_("Look at it: foodhub purchase show")
+                raise UsageError("not_ordered", *missing, name=product.name)
+            amount = read_count(product.name, product.price_per, quantity)  # type: ignore[arg-type]
+            accepted[id_bytes(product.id)] = amount
+
+        def answer(tx: Transaction, hat: Hat) -> PurchaseRow:
+            answer_purchase(tx, hat, row, accepted, " ".join(reason.split()))
+            return find_purchase(tx.db, hat, row.id, tx.now)
+
+        after = await held.node.rehearse(answer, held.hat)
+        text = {
+            "accepted": _("Accept all of purchase order {number} of {hub}."),
+            "part": _("Accept a part of purchase order {number} of {hub}; it shares what there is."),
+        }.get(after.state, _("Refuse purchase order {number} of {hub}; its customers get nothing of it."))
+        confirm(call, held.hat.name, text.format(number=row.number, hub=row.hub))
+        return await held.sign(answer)

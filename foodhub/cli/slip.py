@@ -1,0 +1,140 @@
+"""`foodhub slip`: checking one's own share, and comparing it with that of others."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from foodhub.cli.call import Call
+from foodhub.cli.command import argument, command, option, pass_call
+from foodhub.cli.output import cell, say, show, table
+from foodhub.cli.running import pen, run
+from foodhub.errors import N_, ExitCode, UsageError
+from foodhub.node.cycles import CycleRow, find_cycle, list_cycles
+from foodhub.node.hat import choose_hat
+from foodhub.node.home import now
+from foodhub.node.reading import open_reading
+from foodhub.node.slips import Contradiction, SlipRow, compare, export_slips, list_slips, read_slips
+from foodhub.saying import ABOUT, SLIP_FAULTS, SLIP_RULES, counted, said, wished
+from foodhub.words import _
+
+_FILE: Any = click.Path(dir_okay=False, path_type=Path)
+
+
+@command(
+    "slip show",
+    examples=['foodhub slip show "Week 48"', 'foodhub slip show "Week 48" --json'],
+    more=N_(
+        "Each slip says what stood before you in the queue, so that your share can be worked out again without seeing"
+        " the orders of others; this home has done so."
+    ),
+)
+@argument("cycle")
+@pass_call
+def slip_show(call: Call, cycle: str) -> int | None:
+    """Show your slips of a cycle, worked out again."""
+    with open_reading(call.home) as db:
+        rows = list_slips(db, choose_hat(db, call.as_name), find_cycle(db, cycle, now()))
+    if not rows:
+        call.note(_("No slip yet. Slips come with the confirmation, after the close."))
+    wrong = [row for row in rows if row.fault]
+    if wrong:
+        call.note(_("Some shares do not follow from their slips. Show them to the others: foodhub slip export"))
+    show(call, rows, lambda: draw(rows))
+    return ExitCode.FAILED if wrong else None
+
+
+def draw(rows: list[SlipRow]) -> None:
+    """Print slips; nothing for none."""
+    titles = (
+        _("product"),
+        _("hub"),
+        _("about"),
+        _("rule"),
+        _("to share"),
+        _("wanted in all"),
+        _("yours"),
+        _("share"),
+        "",
+    )
+    lines = [
+        (
+            row.product,
+            row.hub,
+            said(ABOUT, row.about),
+            said(SLIP_RULES, row.rule),
+            counted(row.units, row.price_per),
+            wished(row.quantity, row.tolerance, row.price_per),
+            ", ".join(wished(quantity, tolerance, row.price_per) for quantity, tolerance, *_before in row.rows),
+            counted(row.share, row.price_per),
+            said(SLIP_FAULTS, row.fault) if row.fault else _("right"),
+        )
+        for row in rows
+    ]
+    if rows:
+        table(titles, lines, right=(4, 5, 6, 7))
+
+
+@command(
+    "slip export",
+    examples=['foodhub slip export "Week 48" my.slips'],
+    more=N_(
+        "The file shows what you ordered in this cycle and what you get, and that the hub or group signed it. Give it"
+        " only to those with whom you want to compare."
+    ),
+)
+@argument("cycle")
+@argument("file", type=_FILE)
+@option("--force", is_flag=True, help=N_("Replace the file if it is there."))
+@pass_call
+def slip_export(call: Call, cycle: str, file: Path, force: bool) -> None:
+    """Write your slips of a cycle to a file that others can check."""
+    if file.exists() and not force:
+        raise UsageError(
+            "file_exists", N_("{file} is there already."), N_("Use another name, or --force."), file=str(file)
+        )
+    data = run(_export(call, cycle))
+    file.write_bytes(data)
+    show(call, {"file": str(file), "bytes": len(data)}, lambda: say(_("{file} written.").format(file=cell(file))))
+
+
+async def _export(call: Call, cycle: str) -> bytes:
+    async with pen(call) as held:
+        row = await held.node.read(find_cycle, cycle, now())
+        return await held.node.rehearse(export_slips, held.hat, row)
+
+
+@command(
+    "slip compare",
+    examples=["foodhub slip compare my.slips yours.slips"],
+    more=N_("Exit code 1 if they can't both be true: then the two files are the proof, and anybody can check it."),
+)
+@argument("one", type=_FILE)
+@argument("other", type=_FILE)
+@pass_call
+def slip_compare(call: Call, one: Path, other: Path) -> int | None:
+    """Compare two files of slips."""
+    mine, theirs = one.read_bytes(), other.read_bytes()
+    with open_reading(call.home) as db:
+        found = compare(db, _cycle_of(db, mine), mine, theirs)
+
+    def draw_found() -> None:
+        if not found:
+            say(_("Both can be true."))
+            return
+        say(_("They can't both be true: whoever signed them told one of the two something wrong."))
+        _draw_contradictions(found)
+
+    show(call, found, draw_found)
+    return ExitCode.FAILED if found else None
+
+
+def _cycle_of(db: Any, data: bytes) -> CycleRow | None:
+    _owner, said_by = read_slips(db, data)
+    key = (said_by.cycle_owner, said_by.cycle)
+    return next((cycle for cycle in list_cycles(db, now()) if cycle.key == key), None)
+
+
+def _draw_contradictions(found: list[Contradiction]) -> None:
+    lines = [(each.product, said(ABOUT, each.about), said(SLIP_FAULTS, each.code)) for each in found]
+    table((_("product"), _("about"), _("what contradicts")), lines)

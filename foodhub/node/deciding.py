@@ -1,0 +1,286 @@
+"""What a person decides at the desk: orders by hand, late ones, what no case holds, shares of what came short.
+
+Every decision is signed like everything at the desk: a receipt and an answer, the list of what counts, a confirmation.
+None is taken twice, and none once a purchase order rests on what was before.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from foodhub.catalog.naming import base32_id, id_bytes
+from foodhub.errors import N_, RefusedError
+from foodhub.node.book import Held, read_book
+from foodhub.node.confirmations import confirmations_of
+from foodhub.node.counting import ACCEPTED, closed_at, count, gate_of
+from foodhub.node.cycles import CycleRow, cycle_at
+from foodhub.node.desk import Desk
+from foodhub.node.exchanges import exchange_of
+from foodhub.node.hat import Hat, shown_name
+from foodhub.node.offering import Offer, sell
+from foodhub.node.orders import OrderRow
+from foodhub.node.receipts import BY_HAND, Fresh
+from foodhub.node.rights import readable_desks
+from foodhub.node.settling import (
+    Settlement,
+    confirmed_of,
+    fitted,
+    next_confirmation,
+    send,
+    with_share,
+    work_out,
+)
+from foodhub.node.standing import require_standing
+from foodhub.node.supplies import Key
+from foodhub.node.waiting import note_changed
+from foodhub.orders.allocation import share_out
+from foodhub.orders.exchanges import Leftover
+from foodhub.orders.statements import AnswerLine
+from foodhub.store.transaction import Transaction
+
+
+def open_desk(tx: Transaction, hat: Hat, cycle: CycleRow) -> Desk:
+    """Return our desk in a cycle.
+
+    Raises:
+        RefusedError: what we sign counts no more, we sell nothing in it, or another device of ours answers it.
+    """
+    require_standing(tx.db, hat)
+    exchange = exchange_of(tx.db, hat.member, cycle)
+    if exchange is None:
+        raise RefusedError(
+            "not_in_cycle_hub",
+            N_('{hub} sells nothing in "{cycle}".'),
+            N_("Look who does: foodhub cycle show"),
+            hub=hat.name,
+            cycle=cycle.name,
+        )
+    if exchange.device not in readable_desks(tx, hat):
+        raise RefusedError(
+            "not_the_keeper",
+            N_('Orders of {name} in "{cycle}" are answered on its device {device}, not on this one.'),
+            N_("Go on there."),
+            name=hat.name,
+            cycle=cycle.name,
+            device=base32_id(exchange.device)[:8],
+        )
+    note_changed(tx, hat, cycle.key)
+    gate = gate_of(tx.db, exchange, cycle, tx.now)
+    counted = gate.counted
+    at, versions = (counted.at, counted.versions) if counted else (None, None)
+    book = read_book(tx.db, hat.member, cycle, exchange.device, at, versions)
+    return Desk(tx, hat, cycle, exchange, gate, book)
+
+
+def accept_late(tx: Transaction, hat: Hat, order: OrderRow) -> int:
+    """Let an order count that came after the close, or a change to it; return how many placements that were.
+
+    It stands at the end of the queue.
+
+    Raises:
+        RefusedError: `not_your_desk`, `not_late`, `signed_too_late`, or `purchase_sent` once purchase orders have gone,
+            `supplier_closed` once our supplier has closed.
+    """
+    desk, held = order_at(tx, hat, order)
+    late = [each for each in held if each.answer is not None and "late" in {each.answer.outcome, each.answer.reason}]
+    if not late:
+        raise RefusedError(
+            "not_late", N_("The order {number} is not late."), N_("Nothing was signed."), number=order.number
+        )
+    fresh = _in_time(desk, order, late, ACCEPTED)
+    _require_changeable(tx, hat, desk)
+    desk.take_in(fresh)
+    _count_again(desk)
+    return len(fresh)
+
+
+def _in_time(desk: Desk, order: OrderRow, held: list[Held], reason: str) -> list[Fresh]:
+    """Return placements to which a person says yes, as far as they were signed in time."""
+    fresh = [found for each in held if (found := desk.intake.decided(each, reason)) is not None]
+    fresh = [each for each in fresh if desk.gate.opens <= each.signed < desk.gate.until]
+    if not fresh:
+        raise RefusedError(
+            "signed_too_late",
+            N_("The order {number} was signed after the close."),
+            N_("Its buyer can order in the next cycle."),
+            number=order.number,
+        )
+    return fresh
+
+
+def _require_changeable(tx: Transaction, hat: Hat, desk: Desk) -> None:
+    """Make sure that after the close more can still be had: from producers, or from whoever supplies us."""
+    if desk.gate.counted is None:
+        return
+    require_no_purchase(tx, hat, desk.cycle)
+    above = desk.exchange.above
+    if above is not None and (tx.now >= above.closes or closed_at(tx.db, above, desk.cycle, tx.now) is not None):
+        raise RefusedError(
+            "supplier_closed",
+            N_('{hub} has closed "{cycle}": it delivers no more than what was ordered from it.'),
+            N_("Take it into the next cycle."),
+            hub=shown_name(tx.db, desk.exchange.supplier),
+            cycle=desk.cycle.name,
+        )
+
+
+def confirm_order(tx: Transaction, hat: Hat, order: OrderRow) -> int:
+    """Say yes to an order that waits for a person; return how many placements that were.
+
+    What it wants joins the queue now; after the close that is so only until purchase orders have gone.
+
+    Raises:
+        RefusedError: `not_your_desk`, `not_by_hand`, `signed_too_late`, `purchase_sent` or `supplier_closed`.
+    """
+    desk, held = order_at(tx, hat, order)
+    fresh = _in_time(desk, order, _waiting(held, order), "")
+    _require_changeable(tx, hat, desk)
+    desk.take_in(fresh)
+    _count_again(desk)
+    return len(fresh)
+
+
+def decline_order(tx: Transaction, hat: Hat, order: OrderRow) -> int:
+    """Say no to what of an order waits for a person; return how many placements that were.
+
+    What was confirmed before stays. After the close it can be declined until purchase orders have gone.
+
+    Raises:
+        RefusedError: `not_your_desk`, `not_by_hand`, or `purchase_sent`.
+    """
+    desk, held = order_at(tx, hat, order)
+    waits = _waiting(held, order)
+    if desk.gate.counted is not None:
+        require_no_purchase(tx, hat, desk.cycle)
+    desk.decline(waits)
+    _count_again(desk)
+    return len(waits)
+
+
+def order_at(tx: Transaction, hat: Hat, order: OrderRow) -> tuple[Desk, list[Held]]:
+    """Return our desk, and the placements of an order on it."""
+    rows = tx.db.execute(
+        "SELECT DISTINCT cycle_owner FROM placement WHERE hub = ? AND cycle = ?", (hat.member, id_bytes(order.cycle_id))
+    )
+    cycle = next(
+        (row for (owner,) in rows if (row := cycle_at(tx.db, (owner, id_bytes(order.cycle_id)), tx.now))), None
+    )
+    if order.hub_id != base32_id(hat.member) or cycle is None:
+        raise RefusedError(
+            "not_your_desk",
+            N_("Only {hub}, who got the order {number}, can do that."),
+            N_("Act as it with --as NAME."),
+            hub=order.hub,
+            number=order.number,
+        )
+    desk = open_desk(tx, hat, cycle)
+    buyer = id_bytes(order.customer_id)
+    return desk, [held for held in desk.book.held.values() if held.place[0] == buyer]
+
+
+def _waiting(held: list[Held], order: OrderRow) -> list[Held]:
+    """Return which placements of an order wait for a person."""
+    found = [each for each in held if each.received and any(line.reason == BY_HAND for line in _said(each))]
+    if not found:
+        raise RefusedError(
+            "not_by_hand",
+            N_("Nothing of the order {number} waits for your word."),
+            N_("See what does: foodhub desk show"),
+            number=order.number,
+        )
+    return found
+
+
+def _said(held: Held) -> list[AnswerLine]:
+    return held.answer.lines if held.answer else []
+
+
+def _count_again(desk: Desk) -> None:
+    """Bring the list of what counts up to what was decided, if there is one."""
+    counted = desk.gate.counted
+    if counted is not None:
+        count(desk.tx, desk.hat, desk.exchange, desk.book, desk.supplies, counted.at, counted)
+
+
+def require_no_purchase(tx: Transaction, hat: Hat, cycle: CycleRow) -> None:
+    """Make sure that no purchase order of ours rests on what counts now.
+
+    Raises:
+        RefusedError: `purchase_sent`.
+    """
+    row = tx.db.execute(
+        "SELECT 1 FROM purchase p JOIN party o ON o.ref = p.owner WHERE o.id = ? AND p.cycle_owner = ? AND p.cycle = ?",
+        (hat.member, *cycle.key),
+    ).fetchone()
+    if row is not None:
+        raise RefusedError(
+            "purchase_sent",
+            N_('The purchase orders of "{cycle}" have gone: what counts can\'t change any more.'),
+            N_("Take it into the next cycle."),
+            cycle=cycle.name,
+        )
+
+
+def decide(tx: Transaction, hat: Hat, cycle: CycleRow, key: Key, leftover: Leftover) -> None:
+    """Say before the close what becomes of what no case of a product holds; without a word it is cut.
+
+    Raises:
+        RefusedError: `not_asked` where the rule of the product asks nobody, `closed_already` after the close.
+    """
+    desk = open_desk(tx, hat, cycle)
+    rule = desk.exchange.rule(*key)
+    if rule.leftover != "ask":
+        raise RefusedError(
+            "not_asked",
+            N_("The rule of this product is {rule}: nobody is asked."),
+            N_("Change the rule before the close: foodhub cycle sell"),
+            rule=rule.leftover,
+        )
+    if desk.gate.at is not None:
+        raise RefusedError("closed_already", N_('"{cycle}" is closed already.'), cycle=cycle.name)
+    own = desk.exchange.rules.get(key, desk.exchange.default_rule)
+    sell(tx, hat, cycle, Offer(rules={key: msgspec.structs.replace(own, leftover=leftover)}))
+
+
+def set_shares(tx: Transaction, hat: Hat, cycle: CycleRow, key: Key, shares: Mapping[bytes, int]) -> int:
+    """Share by hand what there is of a product of which less came; return how many customers are told.
+
+    Raises:
+        RefusedError: `not_short`, `not_settled`, `shared_by_rule`, or shares that are too large or not what there is.
+    """
+    desk = open_desk(tx, hat, cycle)
+    found = settled(desk)
+    confirmed = confirmed_of(found, key)
+    if key not in found.lacks or sum(confirmed.values()) <= found.lacks[key].available:
+        raise RefusedError("not_short", N_("There is enough of this product for everybody."), N_("Nothing was signed."))
+    if desk.exchange.rule(*key).sharing != BY_HAND:
+        raise RefusedError(
+            "shared_by_rule",
+            N_("What there is of this product is shared by the rule {rule}."),
+            N_("Choose the rule by_hand for it before the close: foodhub cycle sell"),
+            rule=desk.exchange.rule(*key).sharing,
+        )
+    available = found.lacks[key].available
+    slips = share_out(found.queue[key], confirmed, available, "by_hand", found.parts[key], shares)
+    told = confirmations_of(tx.db, desk.exchange)
+    again = []
+    for buyer, slip in slips.items():
+        before = told[buyer]
+        lines = [with_share(line, slip) if (line.producer, line.product) == key else line for line in before.lines]
+        again.append(fitted(next_confirmation(desk.exchange, found, buyer, before, lines)))
+    send(tx, hat, again)
+    return len(slips)
+
+
+def settled(desk: Desk) -> Settlement:
+    """Return the allocation of a cycle that is closed and confirmed to everybody."""
+    counted = desk.gate.counted
+    found = work_out(desk.tx.db, desk.exchange, counted, desk.book, desk.supplies) if counted else None
+    if found is None or not found.allocation.lines.keys() <= confirmations_of(desk.tx.db, desk.exchange).keys():
+        raise RefusedError(
+            "not_settled",
+            N_('"{cycle}" is not closed and confirmed yet.'),
+            N_("Wait for the close."),
+            cycle=desk.cycle.name,
+        )
+    return found

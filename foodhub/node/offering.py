@@ -1,0 +1,280 @@
+"""Saying how we sell in a cycle: the outgoing exchange of a hub or a group.
+
+Each aggregator makes its own. The coordinator's cycle sells without one; another hub sells once the plan names it and
+it has made one, a group once it has made one and its hub sells.
+"""
+
+import sqlite3
+from dataclasses import replace
+
+import msgspec
+
+from foodhub.errors import N_, RefusedError
+from foodhub.log.header import Log
+from foodhub.node.arranging import Arrangement, arrangement_of, change
+from foodhub.node.cycles import CycleRow, in_ms
+from foodhub.node.exchanges import Exchange, check_deadlines, exchange_of, outgoing_of, plan_of
+from foodhub.node.hat import Hat, shown_name
+from foodhub.node.rights import require_right
+from foodhub.node.standing import require_standing, roles_of
+from foodhub.orders.exchanges import (
+    DEFAULT_RULE,
+    Buying,
+    Outgoing,
+    Pickup,
+    Plan,
+    ProductRule,
+)
+from foodhub.orders.statements import Sale, derived_id
+from foodhub.store.transaction import Transaction
+
+Product = tuple[bytes, bytes]
+"""(producer, product)"""
+AHEAD_OF_SUPPLIER = 3_600_000
+"""So long (ms) before its supplier an aggregator closes that says no time; half of the time left, if that is less."""
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """What is to be said of an outgoing exchange; None stays as it is. `rules` are added to those that stand."""
+
+    supplier: bytes | None = None
+    closes: int | None = None
+    sale: Sale | None = None
+    buying: Buying | None = None
+    by_hand: bool | None = None
+    shown: bool | None = None
+    products: list[Product] | None = None
+    rule: ProductRule | None = None
+    rules: dict[Product, ProductRule] | None = None
+    pickups: list[Pickup] | None = None
+
+
+def sell(tx: Transaction, hat: Hat, cycle: CycleRow, offer: Offer) -> CycleRow:
+    """Say how we sell in a cycle, or in a draft of ours; return the cycle as it is then.
+
+    Raises:
+        RefusedError: `not_in_cycle`, `other_supplier`, `cycle_closed`, `exchange_closed`, a deadline out of order,
+            `closes_with_cycle`, `sale_of_hub`, `buying_of_group`, `as_one_in_direct`, `bad_pickup`, or this device may
+            not.
+    """
+    require_standing(tx.db, hat)
+    _check_pickups(offer, cycle)
+    if cycle.key[0] == hat.member:
+        only_pickups = msgspec.structs.replace(offer, pickups=None) == Offer()
+        return change(tx, hat, cycle.key[1], lambda now: _with_own(now, hat, offer), late=only_pickups)
+    require_right(tx.db, hat, "desk")
+    before = outgoing_of(tx.db, hat.member, cycle)
+    _require_time(tx.db, hat, cycle, before, offer, tx.now)
+    plan = plan_of(tx.db, cycle)
+    is_hub = hat.member in plan.hubs
+    if is_hub and offer.buying is not None:
+        raise _buying_of_group(hat.name)
+    above = _supplier(tx.db, hat, cycle, plan, offer.supplier or (before.supplier if before else None))
+    made = _changed(before or _first(hat, cycle, above, hat.member, tx.now), offer)
+    made = msgspec.structs.replace(made, supplier=above.aggregator if above else hat.member)
+    _check_kind(tx.db, cycle, above, made, offer, is_hub=is_hub)
+    if made != before:
+        version = before.version + 1 if before else 1
+        tx.append(hat.member, Log.CATALOG, [msgspec.structs.replace(made, version=version)])
+    return cycle
+
+
+def _with_own(now: Arrangement, hat: Hat, offer: Offer) -> Arrangement:
+    """Return a cycle of ours with another exchange of its coordinator, which closes when the cycle does."""
+    if offer.closes not in {None, now.cycle.closes}:
+        raise RefusedError(
+            "closes_with_cycle",
+            N_('Your own sale closes with "{cycle}".'),
+            N_("Change that with: foodhub cycle set {cycle} --closes WHEN"),
+            cycle=now.cycle.name,
+        )
+    if offer.supplier not in {None, hat.member}:
+        raise RefusedError(
+            "other_supplier",
+            N_('The coordinator of "{cycle}" is supplied by its producers.'),
+            N_("Leave --supplier out."),
+            cycle=now.cycle.name,
+        )
+    if offer.buying is not None:
+        raise _buying_of_group(hat.name)
+    local = derived_id(b"outgoing", hat.member, now.local)
+    first = Outgoing(
+        local=local,
+        version=0,
+        cycle_owner=hat.member,
+        cycle=now.local,
+        supplier=hat.member,
+        device=now.cycle.device,
+        closes=now.cycle.closes,
+        sale=now.cycle.sale,
+        buying="as_one",
+        by_hand=False,
+        shown=False,
+        products=[],
+        rule=DEFAULT_RULE,
+        rules=[],
+        pickups=[],
+    )
+    if offer.sale not in {None, now.cycle.sale}:
+        raise RefusedError(
+            "sale_of_cycle",
+            N_('"{cycle}" says itself who sells to whom.'),
+            N_("Change that with: foodhub cycle set {cycle} --sale SALE"),
+            cycle=now.cycle.name,
+        )
+    return replace(now, outgoing=_changed(now.outgoing or first, offer))
+
+
+def _first(hat: Hat, cycle: CycleRow, above: Exchange | None, supplier: bytes, now: int) -> Outgoing:
+    """Return an exchange of ours of which nothing was said yet."""
+    sale: Sale = above.sale if above else cycle.sale  # type: ignore[assignment]
+    return Outgoing(
+        local=derived_id(b"outgoing", *cycle.key),
+        version=0,
+        cycle_owner=cycle.key[0],
+        cycle=cycle.key[1],
+        supplier=above.aggregator if above else supplier,
+        device=hat.device,
+        closes=_before(above, cycle, now) if above else in_ms(cycle.closes),
+        sale=sale,
+        buying="households" if sale == "direct" else "as_one",
+        by_hand=False,
+        shown=False,
+        products=[],
+        rule=DEFAULT_RULE,
+        rules=[],
+        pickups=[],
+    )
+
+
+def _before(above: Exchange, cycle: CycleRow, now: int) -> int:
+    """Return when (ms) we close if nobody says: so long before our supplier that what we take in last reaches it."""
+    time_left = above.closes - max(in_ms(cycle.opens), now)
+    return above.closes - max(min(AHEAD_OF_SUPPLIER, time_left // 2), 0)
+
+
+def _changed(before: Outgoing, offer: Offer) -> Outgoing:
+    given = {
+        name: value
+        for name in ("closes", "sale", "buying", "by_hand", "shown", "products", "rule", "pickups")
+        if (value := getattr(offer, name)) is not None
+    }
+    rules = {(producer, product): rule for producer, product, rule in before.rules} | (offer.rules or {})
+    return msgspec.structs.replace(before, **given, rules=[(*key, rule) for key, rule in sorted(rules.items())])
+
+
+def _supplier(db: sqlite3.Connection, hat: Hat, cycle: CycleRow, plan: Plan, wanted: bytes | None) -> Exchange | None:
+    """Return the exchange that supplies ours, None where producers do."""
+    owner = cycle.key[0]
+    if hat.member in plan.hubs:
+        own = owner if plan.pooled else hat.member
+        if wanted not in {None, own}:
+            raise _other_supplier(db, cycle, own)
+        return exchange_of(db, owner, cycle) if plan.pooled else None
+    if "group" not in roles_of(db, hat.member):
+        raise RefusedError(
+            "not_in_cycle",
+            N_('{name} does not take part in "{cycle}".'),
+            N_("{hub} can let it: foodhub cycle set {cycle} --hub {name}"),
+            name=hat.name,
+            cycle=cycle.name,
+            hub=cycle.hub,
+        )
+    if wanted not in {None, owner, *plan.hubs}:
+        raise _other_supplier(db, cycle, owner)
+    above = exchange_of(db, wanted or owner, cycle)
+    if above is None:
+        raise RefusedError(
+            "supplier_waits",
+            N_('{name} has not said yet how it sells in "{cycle}".'),
+            N_("Ask it to: foodhub cycle sell {cycle}"),
+            name=shown_name(db, wanted or owner),
+            cycle=cycle.name,
+        )
+    return above
+
+
+def _other_supplier(db: sqlite3.Connection, cycle: CycleRow, right: bytes) -> RefusedError:
+    return RefusedError(
+        "other_supplier",
+        N_('That is not who supplies you in "{cycle}"; {name} can.'),
+        N_("See who takes part: foodhub cycle show {cycle}"),
+        cycle=cycle.name,
+        name=shown_name(db, right),
+    )
+
+
+def _check_kind(
+    db: sqlite3.Connection, cycle: CycleRow, above: Exchange | None, made: Outgoing, offer: Offer, *, is_hub: bool
+) -> None:
+    """Make sure that an exchange fits the one that supplies it, and says what is its own to say."""
+    latest = above.closes if above else in_ms(cycle.closes)
+    check_deadlines(db, Plan(cycle.key[1], 0, [], [], False, []), latest, cycle.zone, made.closes)
+    if not is_hub and offer.sale is not None:
+        raise RefusedError(
+            "sale_of_hub",
+            N_("Who sells to whom is for the hub to say; a group says how it buys."),
+            N_("Write --buys as_one or --buys households."),
+        )
+    if not is_hub and made.buying == "as_one" and above is not None and above.sale == "direct":
+        raise RefusedError(
+            "as_one_in_direct",
+            N_('In "{cycle}" each producer sells to the households themselves: a group can\'t buy as one.'),
+            N_("Write --buys households."),
+            cycle=cycle.name,
+        )
+
+
+def _buying_of_group(name: str) -> RefusedError:
+    return RefusedError(
+        "buying_of_group",
+        N_("How it buys is for a group to say; {name} is none."),
+        N_("Leave --buys out."),
+        name=name,
+    )
+
+
+def _check_pickups(offer: Offer, cycle: CycleRow) -> None:
+    for pickup in offer.pickups or ():
+        if pickup.opens >= pickup.closes:
+            raise RefusedError(
+                "bad_pickup",
+                N_('The pickup at "{place}" would end before it begins.'),
+                N_('Write --pickup "PLACE; FROM; TO".'),
+                place=pickup.place,
+                cycle=cycle.name,
+            )
+
+
+def _require_time(
+    db: sqlite3.Connection, hat: Hat, cycle: CycleRow, before: Outgoing | None, offer: Offer, now: int
+) -> None:
+    """Make sure that nothing changes any more after the close on which what was promised rests; pickups may."""
+    pickups = msgspec.structs.replace(offer, pickups=None) == Offer()
+    held = exchange_of(db, hat.member, cycle) if before else None
+    if held is not None and pickups:
+        return
+    if cycle.phase_at(now) == "closed":
+        raise RefusedError("cycle_closed", N_('"{cycle}" is closed.'), cycle=cycle.name)
+    if held is not None and held.closes <= now:
+        raise RefusedError(
+            "exchange_closed",
+            N_('{name} has closed its sale in "{cycle}": only the pickups can change any more.'),
+            N_("Members who are late can be taken in by themselves."),
+            name=hat.name,
+            cycle=cycle.name,
+        )
+    if offer.closes is not None and offer.closes <= now:
+        raise RefusedError(
+            "bad_window",
+            N_("The sale would close before anybody could order."),
+            N_("Choose a closing time in the future."),
+        )
+
+
+def own_exchange(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> Outgoing | None:
+    """Return what we said of our exchange in a cycle, or in a draft of ours; None when nothing."""
+    if cycle.key[0] == hat.member:
+        found = arrangement_of(db, hat.member, cycle.key[1])
+        return found.outgoing if found else None
+    return outgoing_of(db, hat.member, cycle)

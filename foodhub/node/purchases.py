@@ -1,0 +1,150 @@
+"""Purchase orders as hub and producer see them: listing and finding; nothing here signs."""
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from foodhub.catalog.naming import Named, base32_id, find
+from foodhub.money import line_amount
+from foodhub.node.cycles import CycleRow, list_cycles, moment
+from foodhub.node.hat import Hat, shown_name
+from foodhub.orders.purchase import Purchase, PurchaseAnswer, PurchaseLine, PurchaseState
+
+_purchases = msgspec.msgpack.Decoder(Purchase)
+_answers = msgspec.msgpack.Decoder(PurchaseAnswer)
+
+
+class PurchaseLineRow(msgspec.Struct, frozen=True):
+    """A line of a purchase order as it is shown; `accepted` is None until the producer has said yes or less.
+
+    Quantities in pieces, g or ml, money in minor units; `case` and `cases` are 0 where it does not go by the case.
+    """
+
+    product: str
+    product_id: str
+    sku: str
+    quantity: int
+    case: int
+    cases: int
+    accepted: int | None
+    reason: str
+    price: int
+    price_per: str
+    currency: str
+    total: int
+
+
+class PurchaseRow(msgspec.Struct, frozen=True):
+    """A purchase order as hub and producer see it; `fingerprint` is that of the allocation behind it."""
+
+    id: str
+    number: str
+    version: int
+    cycle: str
+    cycle_id: str
+    hub: str
+    hub_id: str
+    producer: str
+    producer_id: str
+    state: PurchaseState
+    place: str
+    weighed: datetime | None
+    comment: str
+    reason: str
+    sent_at: datetime
+    answered_at: datetime | None
+    fingerprint: str
+    lines: list[PurchaseLineRow]
+    statement: Purchase
+
+    @property
+    def named(self) -> Named:
+        """Return how people may call it."""
+        return Named(self.id, self.number, self.producer, self.cycle)
+
+
+def list_purchases(db: sqlite3.Connection, hat: Hat, now: int) -> list[PurchaseRow]:
+    """Return the purchase orders that a member sent or got, the newest first."""
+    rows = db.execute(
+        "SELECT o.id, p.timestamp, p.body, a.timestamp, a.body FROM purchase p JOIN party o ON o.ref = p.owner"
+        " LEFT JOIN party f ON f.id = p.producer LEFT JOIN purchase_answer a ON a.owner = f.ref AND a.hub = o.id"
+        " AND a.cycle_owner = p.cycle_owner AND a.cycle = p.cycle AND a.part = p.part"
+        " WHERE o.id = ? OR p.producer = ? OR EXISTS (SELECT 1 FROM represented r JOIN party w ON w.ref = r.owner"
+        " WHERE r.member = p.producer AND w.id = ?) ORDER BY p.timestamp DESC, p.local",
+        (hat.member, hat.member, hat.member),
+    ).fetchall()
+    cycles = {cycle.key: cycle for cycle in list_cycles(db, now)}
+    return [
+        _row(db, cycles, hub, at, _purchases.decode(body), answered, _answers.decode(said) if said else None)
+        for hub, at, body, answered, said in rows
+    ]
+
+
+def _row(
+    db: sqlite3.Connection,
+    cycles: Mapping[tuple[bytes, bytes], CycleRow],
+    hub: bytes,
+    at: int,
+    said: Purchase,
+    answered: int | None,
+    answer: PurchaseAnswer | None,
+) -> PurchaseRow:
+    cycle = cycles.get((said.cycle_owner, said.cycle))
+    zone = cycle.zone if cycle else "UTC"
+    state = answer.state if answer else "sent"
+    identity = base32_id(said.local)
+    return PurchaseRow(
+        id=identity,
+        number=f"{identity[:4]}-{identity[4:8]}".upper(),
+        version=said.version,
+        cycle=cycle.name if cycle else base32_id(said.cycle)[:8],
+        cycle_id=base32_id(said.cycle),
+        hub=shown_name(db, hub),
+        hub_id=base32_id(hub),
+        producer=shown_name(db, said.producer),
+        producer_id=base32_id(said.producer),
+        state=state,
+        place=said.place,
+        weighed=moment(said.weighed, zone) if said.weighed else None,
+        comment=said.comment,
+        reason=answer.reason if answer else "",
+        sent_at=moment(at, zone),
+        answered_at=moment(answered, zone) if answered is not None else None,
+        fingerprint=said.fingerprint.hex(),
+        lines=[_line_row(line, state, answer) for line in said.lines],
+        statement=said,
+    )
+
+
+def _line_row(line: PurchaseLine, state: PurchaseState, answer: PurchaseAnswer | None) -> PurchaseLineRow:
+    said = {each.product: each for each in answer.lines} if answer else {}
+    accepted: int | None = None
+    if state in {"accepted", "part"}:
+        accepted = said[line.product].accepted if line.product in said else line.quantity
+    elif state == "refused":
+        accepted = 0
+    return PurchaseLineRow(
+        product=f"{line.name}, {line.variant}" if line.variant else line.name,
+        product_id=base32_id(line.product),
+        sku=line.sku,
+        quantity=line.quantity,
+        case=line.case,
+        cases=line.cases,
+        accepted=accepted,
+        reason=said[line.product].reason if line.product in said else "",
+        price=line.price,
+        price_per=line.price_per,
+        currency=line.currency,
+        total=line_amount(line.price, line.price_per, line.quantity if accepted is None else accepted),
+    )
+
+
+def find_purchase(db: sqlite3.Connection, hat: Hat, text: str, now: int) -> PurchaseRow:
+    """Return the purchase order that somebody named by number, producer or cycle.
+
+    Raises:
+        NotThereError: there is none. UsageError: there are several.
+    """
+    return find(list_purchases(db, hat, now), text, lambda row: row.named, "purchase")

@@ -1,0 +1,204 @@
+"""Members without a computer: whoever represents them writes for them, and everything shows that it did.
+
+Such a member has an id and no log. What is written for it stands in the log of its representative, in an envelope that
+says how the member had said it; nothing is ever written in its name as if it had signed.
+"""
+
+import secrets
+import sqlite3
+from typing import Any
+from unicodedata import normalize
+
+import msgspec
+
+from foodhub.catalog.naming import Named, base32_id, find, fold, id_bytes
+from foodhub.errors import N_, RefusedError, UsageError
+from foodhub.log.header import Log
+from foodhub.node.buyers import Buyer, as_itself, enclosing
+from foodhub.node.hat import Hat, shown_name
+from foodhub.node.setup import check_name
+from foodhub.node.standing import require_standing
+from foodhub.orders.hands import (
+    MAX_CARD,
+    Belong,
+    Contact,
+    Means,
+    Represented,
+    RepresentedRole,
+    represented_id,
+)
+from foodhub.orders.statements import Profile, derived_id
+from foodhub.store.transaction import Transaction
+
+
+class RepresentedRow(msgspec.Struct, frozen=True):
+    """A member for whom this home writes; `claimed_by` is the id of who was confirmed to be it, "" for nobody.
+
+    `waiting` is the id of who says that it is this member and waits for an answer, `key` what its id was made of.
+    """
+
+    id: str
+    name: str
+    role: RepresentedRole
+    phone: str
+    address: str
+    ended: bool
+    claimed_by: str
+    waiting: str
+    key: bytes
+
+    @property
+    def named(self) -> Named:
+        """Return how people may call it."""
+        return Named(self.id, "", self.name, self.phone)
+
+
+def list_represented(db: sqlite3.Connection, hat: Hat) -> list[RepresentedRow]:
+    """Return for whom a member writes, by name; those it writes for no more come last."""
+    rows = db.execute(
+        "SELECT r.member, r.local, r.role, r.ended, c.name, c.phone, c.address,"
+        " coalesce(k.\"by\", x''), coalesce((SELECT p.id FROM claim f JOIN party p ON p.ref = f.owner"
+        "  WHERE f.member = r.member ORDER BY f.timestamp DESC, p.id LIMIT 1), x'')"
+        " FROM represented r JOIN party o ON o.ref = r.owner LEFT JOIN party q ON q.id = r.member"
+        " LEFT JOIN contact c ON c.owner = q.ref LEFT JOIN claim_confirmed k ON k.member = r.member WHERE o.id = ?",
+        (hat.member,),
+    )
+    found = [
+        RepresentedRow(
+            id=base32_id(member),
+            name=name or shown_name(db, member),
+            role=role,
+            phone=phone or "",
+            address=address or "",
+            ended=bool(ended),
+            claimed_by=base32_id(claimer) if claimer else "",
+            waiting=base32_id(claim) if claim and claim != claimer else "",
+            key=salt,
+        )
+        for member, salt, role, ended, name, phone, address, claimer, claim in rows
+    ]
+    return sorted(found, key=lambda row: (row.ended, fold(row.name), row.id))
+
+
+def find_represented(db: sqlite3.Connection, hat: Hat, text: str) -> RepresentedRow:
+    """Return a member for whom this hat writes, by name or the beginning of its id; the ended ones only if none else.
+
+    Raises:
+        NotThereError: there is none. UsageError: there are several.
+    """
+    rows = list_represented(db, hat)
+    alive = [row for row in rows if not row.ended]
+    return find(alive if any(fold(row.name) == fold(text) for row in alive) else rows, text, _named, "member")
+
+
+def _named(row: RepresentedRow) -> Named:
+    return row.named
+
+
+def add_represented(
+    tx: Transaction, hat: Hat, name: str, role: RepresentedRole, phone: str = "", address: str = ""
+) -> RepresentedRow:
+    """Begin to write for a member without a computer; return it. A household of a group buys through that group.
+
+    Raises:
+        RefusedError: what we sign counts no more, this member is neither group nor hub, or it writes for somebody of
+            that name already. UsageError: the name or the card is not usable.
+    """
+    require_standing(tx.db, hat)
+    name = check_name(name)
+    if not {"group", "hub"} & set(hat.roles):
+        raise RefusedError(
+            "not_a_representative",
+            N_("{name} is neither a group nor a hub, so it represents nobody."),
+            N_("Act as the group or hub with --as NAME."),
+            name=hat.name,
+        )
+    if any(fold(row.name) == fold(name) and not row.ended for row in list_represented(tx.db, hat)):
+        raise RefusedError(
+            "name_taken",
+            N_('{hat} represents somebody called "{name}" already.'),
+            N_("Tell them apart by the name, such as the street."),
+            hat=hat.name,
+            name=name,
+        )
+    salt = secrets.token_bytes(16)
+    member = represented_id(hat.member, salt, role)
+    enclose = enclosing(member, salt, role)
+    card = Contact(derived_id(b"contact"), 1, name, check_line(phone), check_line(address))
+    said: list[Any] = [Represented(salt, 1, role, ended=False)]
+    if role == "household" and "group" in hat.roles:
+        said.append(enclose(Belong(derived_id(b"belong", hat.member), 1, hat.member, left=False)))
+    tx.append(hat.member, Log.TRADE, said)
+    tx.append(hat.member, Log.TRADE, [enclose(card)])  # by itself, so that it can be erased by itself
+    if role == "producer":
+        tx.append(hat.member, Log.CATALOG, [enclose(Profile(1, name))])
+    return next(row for row in list_represented(tx.db, hat) if row.id == base32_id(member))
+
+
+def check_line(text: str) -> str:
+    """Return a line of a contact card without needless space.
+
+    Raises:
+        UsageError: it is too long or can't be shown.
+    """
+    clean = normalize("NFC", " ".join(text.split()))
+    if len(clean) > MAX_CARD or not clean.isprintable():
+        raise UsageError("bad_card", N_("A line of a contact card has up to {most} characters."), most=MAX_CARD)
+    return clean
+
+
+def end_represented(tx: Transaction, hat: Hat, row: RepresentedRow) -> None:
+    """Write for a member no more, which leaves its group; what was written stays.
+
+    Raises:
+        RefusedError: what we sign counts no more, or it was ended before.
+    """
+    require_standing(tx.db, hat)
+    if row.ended:
+        raise RefusedError("ended_already", N_("{hat} writes no more for {name}."), hat=hat.name, name=row.name)
+    member = id_bytes(row.id)
+    said: list[Any] = [Represented(row.key, _version(tx.db, "represented", hat.member, row.key) + 1, row.role, True)]
+    local = derived_id(b"belong", hat.member)
+    version = _version(tx.db, "belong", member, local)
+    if version:
+        left = Belong(local, version + 1, hat.member, left=True)
+        said.append(enclosing(member, row.key, row.role)(left))
+    tx.append(hat.member, Log.TRADE, said)
+
+
+def _version(db: sqlite3.Connection, table: str, owner: bytes, local: bytes) -> int:
+    row = db.execute(
+        f"SELECT f.version FROM {table} f JOIN party p ON p.ref = f.owner WHERE p.id = ? AND f.local = ?",  # noqa: S608 - names of ours
+        (owner, local),
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def behalf(db: sqlite3.Connection, hat: Hat, text: str | None = None, told: Means = "") -> Buyer:
+    """Return in whose name a command writes: for the represented member that was named, else for the hat itself.
+
+    A hat that was confirmed to be somebody's represented member goes on as that one.
+
+    Raises:
+        NotThereError, UsageError: nobody is so called. RefusedError: this home writes no more for that one.
+    """
+    if text is None:
+        return as_itself(db, hat)
+    row = find_represented(db, hat, text)
+    if row.ended:
+        raise RefusedError("represented_no_more", N_("{hat} writes no more for {name}."), hat=hat.name, name=row.name)
+    if row.claimed_by:
+        raise RefusedError(
+            "has_own_home",
+            N_("{name} has a home of its own now and writes for itself."),
+            N_("Ask {name} to enter it there."),
+            name=row.name,
+        )
+    return Buyer(id_bytes(row.id), enclosing(id_bytes(row.id), row.key, row.role, told))
+
+
+def buyer_of(db: sqlite3.Connection, hat: Hat, member: bytes, told: Means = "") -> Buyer:
+    """Return in whose name a hat changes an order of `member`: its own, or that of a member whom it represents."""
+    itself = as_itself(db, hat)
+    row = next((row for row in list_represented(db, hat) if row.id == base32_id(member)), None)
+    return itself if row is None or itself.member == member else behalf(db, hat, row.id, told)

@@ -1,0 +1,216 @@
+"""A hub asks a producer for stock, and the producer grants it: by hand, or by a rule of its home from what is free.
+
+Asking gives no right to anything. The rule is a setting of the home on which the stock is kept, no entry, and a request
+that the producer took stock back from since is not granted by it again.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+
+import msgspec
+
+from foodhub.catalog.naming import base32_id
+from foodhub.errors import N_, RefusedError
+from foodhub.log.header import Log
+from foodhub.node.allotments import UNITS, allot, is_running, require_running, supplied
+from foodhub.node.cycles import CycleRow, list_cycles
+from foodhub.node.devices import keeper_of
+from foodhub.node.exchanges import Exchange, exchange_of
+from foodhub.node.hat import Hat, shown_name
+from foodhub.node.households import has_keys
+from foodhub.node.products import product_statement, stock_statement
+from foodhub.node.rights import awaited
+from foodhub.node.shelf import Shelf, shelf_of
+from foodhub.node.standing import require_standing
+from foodhub.orders.reserving import AllotRequest
+from foodhub.orders.statements import derived_id
+from foodhub.store.transaction import Transaction
+
+
+class RequestRow(msgspec.Struct, frozen=True):
+    """What a hub asks of one of our products in a cycle (pieces, g or ml).
+
+    It would then hold `requested` in all, and holds `set_aside` now; `free` is what could be added, `grant` how much of
+    `requested` that makes. `key` is (cycle, hub, product).
+    """
+
+    cycle: str
+    cycle_id: str
+    hub: str
+    hub_id: str
+    product: str
+    product_id: str
+    unit: str
+    requested: int
+    set_aside: int
+    free: int
+    grant: int
+    key: tuple[tuple[bytes, bytes], bytes, bytes]
+
+
+def request(tx: Transaction, hat: Hat, cycle: CycleRow, wanted: Mapping[tuple[bytes, bytes], int]) -> int:
+    """Ask producers to set stock aside for us in a cycle, by (producer, product); return how many requests changed.
+
+    The quantities are what we would hold then, not additions; 0 takes a request back.
+
+    Raises:
+        RefusedError: we do not take orders in this cycle or are supplied by another hub, it is closed, or a product is
+            not sold there or made on demand.
+    """
+    require_standing(tx.db, hat)
+    exchange = supplied(tx.db, cycle, hat.member)
+    require_running(tx.db, cycle, exchange, tx.now)
+    changed = 0
+    for (producer, product), quantity in wanted.items():
+        statement, stock = product_statement(tx.db, producer, product), stock_statement(tx.db, producer, product)
+        if statement is None or statement.withdrawn or not exchange.sells(producer, product):
+            raise RefusedError(
+                "not_in_cycle",
+                N_("{name} is not sold by {hub} in this cycle."),
+                N_("Take it in with: foodhub cycle bring"),
+                name=statement.name if statement else base32_id(product)[:8],
+                hub=hat.name,
+            )
+        if stock is not None and stock.mode == "on_demand" and quantity:
+            raise RefusedError(
+                "on_demand",
+                N_("{name} is made on demand: there is no stock to set aside."),
+                N_("It can be ordered without."),
+                name=statement.name,
+            )
+        held = shelf_of(tx.db, producer).aside(cycle.key, hat.member, exchange.device, product)
+        changed += _ask(tx, hat, cycle, (producer, product), quantity + held.returned if quantity else 0)
+    return changed
+
+
+def _ask(tx: Transaction, hat: Hat, cycle: CycleRow, product: tuple[bytes, bytes], quantity: int) -> int:
+    local = derived_id(b"allot_request", *cycle.key, *product)
+    row = tx.db.execute(
+        "SELECT r.version, r.quantity FROM allot_request r JOIN party m ON m.ref = r.owner WHERE m.id = ?"
+        " AND r.local = ?",
+        (hat.member, local),
+    ).fetchone()
+    version, before = row or (0, 0)
+    if quantity == before:
+        return 0
+    try:
+        said = AllotRequest(local, version + 1, *cycle.key, *product, quantity)
+        tx.append(hat.member, Log.TRADE, [said], readers=[product[0]])
+    except LookupError:
+        name = shown_name(tx.db, product[0])
+        raise RefusedError("no_box_key", N_("{hub} can't be written to yet."), N_("Sync first."), hub=name) from None
+    return 1
+
+
+def open_requests(db: sqlite3.Connection, hat: Hat, now: int, shelf: Shelf | None = None) -> list[RequestRow]:
+    """Return what hubs ask of our products and do not hold yet, in cycles that run, the oldest first.
+
+    A request is answered once so much was given, or we asked for stock back since.
+    """
+    rows = db.execute(
+        "SELECT h.id, r.cycle_owner, r.cycle, r.product, r.quantity, r.timestamp FROM allot_request r"
+        " JOIN member h ON h.ref = r.owner WHERE r.producer = ? AND r.quantity > 0 AND NOT h.removed"
+        " ORDER BY r.timestamp, h.id, r.local",
+        (hat.member,),
+    ).fetchall()
+    if not rows:
+        return []
+    shelf = shelf or shelf_of(db, hat.member, now)
+    cycles = {cycle.key: cycle for cycle in list_cycles(db, now) if cycle.state != "closed"}
+    asked_back = _asked_back(db, hat)
+    found = []
+    for hub, owner, local, product, quantity, timestamp in rows:
+        cycle = cycles.get((owner, local))
+        if cycle is None or asked_back.get((owner, local, hub, product), -1) >= timestamp:
+            continue
+        exchange = exchange_of(db, hub, cycle)
+        if exchange is not None and is_running(db, cycle, exchange, now) and exchange.own_supplier:
+            row = _row(db, hat, shelf, cycle, exchange, product, quantity)
+            found += [row] if row and exchange.sells(hat.member, product) else []
+    return found
+
+
+def _asked_back(db: sqlite3.Connection, hat: Hat) -> dict[tuple[bytes, ...], int]:
+    """Return when we last asked a hub for stock back (ms), by cycle, hub and product."""
+    rows = db.execute(
+        "SELECT l.cycle_owner, l.cycle, l.hub, l.product, l.timestamp FROM lower l JOIN party m ON m.ref = l.owner"
+        " WHERE m.id = ?",
+        (hat.member,),
+    )
+    return {tuple(place): timestamp for *place, timestamp in rows}
+
+
+def _row(
+    db: sqlite3.Connection, hat: Hat, shelf: Shelf, cycle: CycleRow, exchange: Exchange, product: bytes, quantity: int
+) -> RequestRow | None:
+    """Return a request as it stands; None where so much was given, or there is nothing to set aside."""
+    hub, statement = exchange.aggregator, product_statement(db, hat.member, product)
+    held = shelf.aside(cycle.key, hub, exchange.device, product)
+    free = shelf.free(product, cycle.key)
+    if statement is None or statement.withdrawn or free is None or held.given >= quantity or held.overdrawn:
+        return None
+    requested = quantity - held.returned
+    return RequestRow(
+        cycle=cycle.name,
+        cycle_id=cycle.id,
+        hub=shown_name(db, hub),
+        hub_id=base32_id(hub),
+        product=f"{statement.name}, {statement.variant}" if statement.variant else statement.name,
+        product_id=base32_id(product),
+        unit=UNITS[statement.price_per],
+        requested=requested,
+        set_aside=held.quantity,
+        free=max(free, 0),
+        grant=min(requested, held.quantity + max(free, 0)),
+        key=(cycle.key, hub, product),
+    )
+
+
+def grant(tx: Transaction, hat: Hat, rows: list[RequestRow]) -> int:
+    """Set aside what hubs asked for, each as far as it is free then; return how many allotments changed.
+
+    Raises:
+        RefusedError: see `allot`.
+    """
+    changed = 0
+    cycles = {cycle.key: cycle for cycle in list_cycles(tx.db, tx.now)}
+    for row in rows:
+        # What was granted before it in this transaction is free no more.
+        still = [each for each in open_requests(tx.db, hat, tx.now) if each.key == row.key]
+        for each in still:
+            if each.grant > each.set_aside:
+                key, hub, product = each.key
+                changed += allot(tx, hat, cycles[key], {product: each.grant}, hub)
+    return changed
+
+
+def grants_by_itself(db: sqlite3.Connection, hat: Hat) -> bool:
+    """Say whether this home grants requests from what is free, without asking."""
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (_rule(hat),)).fetchone()
+    return row is not None and bool(row[0])
+
+
+def set_rule(tx: Transaction, hat: Hat, granting: bool) -> None:
+    """Set whether this home grants requests from what is free, without asking."""
+    tx.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_rule(hat), int(granting)))
+
+
+def _rule(hat: Hat) -> str:
+    return f"grants {hat.member.hex()}"
+
+
+def grant_by_rule(tx: Transaction, hat: Hat) -> int:
+    """Grant what the rule of this home allows; return how many allotments changed. A duty of the stock's keeper."""
+    rows = _grantable(tx.db, hat, tx.now)
+    return grant(tx, hat, rows) if rows else 0
+
+
+def grants_due(db: sqlite3.Connection, hat: Hat, now: int) -> bool:
+    """Say, without writing anything, whether the rule would grant something."""
+    return bool(_grantable(db, hat, now))
+
+
+def _grantable(db: sqlite3.Connection, hat: Hat, now: int) -> list[RequestRow]:
+    if not grants_by_itself(db, hat) or keeper_of(db, hat.member, "stock") != hat.device or awaited(db, hat.member):
+        return []
+    return [row for row in open_requests(db, hat, now) if row.grant > row.set_aside and has_keys(db, row.key[1])]

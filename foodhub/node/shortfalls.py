@@ -1,0 +1,131 @@
+"""A producer has less than it promised, through hail or a broken oven: always allowed, with a reason.
+
+It withdraws no promise. The hub has to share what there is and to tell its customers.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+
+import msgspec
+
+from foodhub.catalog.naming import base32_id
+from foodhub.errors import N_, RefusedError
+from foodhub.log.header import Log
+from foodhub.node.allotments import UNITS, place_of
+from foodhub.node.cycles import CycleRow
+from foodhub.node.hat import Hat, shown_name
+from foodhub.node.households import has_keys
+from foodhub.node.products import product_statement
+from foodhub.node.standing import require_standing
+from foodhub.orders.reserving import MAX_REASON, Shortfall, shortfall_faults
+from foodhub.orders.statements import derived_id
+from foodhub.store.transaction import Transaction
+
+
+class ShortfallRow(msgspec.Struct, frozen=True):
+    """What there is of a product for a hub in a cycle (pieces, g or ml), and why not more.
+
+    `promised` is what the hub told that it promised.
+    """
+
+    product: str
+    product_id: str
+    producer: str
+    producer_id: str
+    hub: str
+    hub_id: str
+    unit: str
+    available: int
+    promised: int
+    reason: str
+
+
+def declare_shortfall(
+    tx: Transaction, hat: Hat, cycle: CycleRow, wanted: Mapping[bytes, int], reason: str, hub: bytes | None = None
+) -> int:
+    """Tell a hub of a cycle (None: its owner) that there is only so much of our products; return how many are new.
+
+    Raises:
+        RefusedError: a product is not ours, the hub is not in the cycle, or `bad_reason`.
+    """
+    require_standing(tx.db, hat)
+    hub, _device = place_of(tx.db, cycle, hub)
+    statements = []
+    for product, available in wanted.items():
+        if product_statement(tx.db, hat.member, product) is None:
+            raise RefusedError("not_your_product", N_("{name} sells no such product."), name=hat.name)
+        local = derived_id(b"shortfall", *cycle.key, hub, product)
+        version, *before = _said(tx.db, hat, local)
+        if [available, reason] != before:
+            statements.append(Shortfall(local, version + 1, *cycle.key, hub, product, available, reason))
+    for each in statements:
+        if shortfall_faults(each) is not None:
+            raise RefusedError(
+                "bad_reason",
+                N_("A reason is needed that can be shown, of up to {most} characters."),
+                N_("Write it like: --reason hail"),
+                most=MAX_REASON,
+            )
+    if statements:
+        if not has_keys(tx.db, hub):
+            name = shown_name(tx.db, hub)
+            raise RefusedError("no_box_key", N_("{hub} can't be written to yet."), N_("Sync first."), hub=name)
+        tx.append(hat.member, Log.TRADE, statements, readers=[hub])
+    return len(statements)
+
+
+def _said(db: sqlite3.Connection, hat: Hat, local: bytes) -> tuple[int, ...]:
+    row = db.execute(
+        "SELECT s.version, s.available, s.reason FROM shortfall s JOIN party m ON m.ref = s.owner"
+        " WHERE m.id = ? AND s.local = ?",
+        (hat.member, local),
+    ).fetchone()
+    return row or (0,)
+
+
+def list_shortfalls(db: sqlite3.Connection, cycle: CycleRow) -> list[ShortfallRow]:
+    """Return what producers lack in a cycle, as far as this home was told, by product."""
+    found = db.execute(
+        "SELECT m.id, s.hub, s.product, s.available, s.reason FROM shortfall s JOIN party m ON m.ref = s.owner"
+        " WHERE s.cycle_owner = ? AND s.cycle = ?",
+        cycle.key,
+    ).fetchall()
+    rows = []
+    for producer, hub, product, available, reason in found:
+        statement = product_statement(db, producer, product)
+        if statement is not None:
+            rows.append(
+                ShortfallRow(
+                    product=f"{statement.name}, {statement.variant}" if statement.variant else statement.name,
+                    product_id=base32_id(product),
+                    producer=shown_name(db, producer),
+                    producer_id=base32_id(producer),
+                    hub=shown_name(db, hub),
+                    hub_id=base32_id(hub),
+                    unit=UNITS[statement.price_per],
+                    available=available,
+                    promised=_promised(db, cycle, hub, (producer, product)),
+                    reason=reason,
+                )
+            )
+    return sorted(rows, key=lambda row: (row.producer, row.product, row.hub))
+
+
+def _promised(db: sqlite3.Connection, cycle: CycleRow, hub: bytes, product: tuple[bytes, bytes]) -> int:
+    local = derived_id(b"total", *cycle.key, *product)
+    row = db.execute(
+        "SELECT t.promised FROM total t JOIN party h ON h.ref = t.owner WHERE h.id = ? AND t.local = ?", (hub, local)
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def shortfall_of(
+    db: sqlite3.Connection, hub: bytes, cycle: tuple[bytes, bytes]
+) -> dict[tuple[bytes, bytes], tuple[int, str]]:
+    """Return how much there is of what a hub promised in a cycle, and why, by (producer, product)."""
+    rows = db.execute(
+        "SELECT m.id, s.product, s.available, s.reason FROM shortfall s JOIN party m ON m.ref = s.owner"
+        " WHERE s.cycle_owner = ? AND s.cycle = ? AND s.hub = ?",
+        (*cycle, hub),
+    )
+    return {(producer, product): (available, reason) for producer, product, available, reason in rows}

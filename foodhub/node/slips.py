@@ -1,0 +1,212 @@
+"""Slips as their owner sees them: its own share worked out again, and shown to others to compare.
+
+What a customer shows is the entry itself, opened, so that whoever gets it can check that the aggregator signed it. Two
+slips that can't both be true are the proof that it lied to one of the two.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+
+import msgspec
+
+from foodhub.catalog.naming import base32_id
+from foodhub.errors import N_, NotThereError, UsageError
+from foodhub.log.body import Unread
+from foodhub.log.faults import PeerFault
+from foodhub.log.header import Log
+from foodhub.log.showing import look, show
+from foodhub.node.cycles import CycleRow
+from foodhub.node.exchanges import exchange_of
+from foodhub.node.hat import Hat, circuit_id, shown_name
+from foodhub.node.supplies import aggregators_of
+from foodhub.orders.cases import pool_of
+from foodhub.orders.closing import Confirmation, ConfirmedLine, Slip
+from foodhub.orders.exchanges import Filled
+from foodhub.orders.slips import fault_of, overlap
+from foodhub.store.fold import READERS
+from foodhub.store.outgoing import read_run
+from foodhub.store.schema import SEQ_BITS
+from foodhub.store.transaction import Transaction
+
+_confirmations = msgspec.msgpack.Decoder(Confirmation)
+
+
+class SlipRow(msgspec.Struct, frozen=True):
+    """A slip as it is shown; quantities in pieces, g or ml; `fault` says what is wrong with it, "" for nothing.
+
+    `rows` are (wanted, tolerated, wanted before, tolerated before).
+    """
+
+    product: str
+    product_id: str
+    producer_id: str
+    price_per: str
+    hub: str
+    hub_id: str
+    buyer_id: str
+    about: str
+    rule: str
+    units: int
+    quantity: int
+    tolerance: int
+    rows: list[tuple[int, int, int, int]]
+    share: int
+    fault: str
+
+
+class Contradiction(msgspec.Struct, frozen=True):
+    """A product on which two slips can't both be true, and why (see `orders.slips.overlap`)."""
+
+    product: str
+    product_id: str
+    about: str
+    code: str
+
+
+def list_slips(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> list[SlipRow]:
+    """Return the slips that a member, or whom it represents, got in a cycle, each worked out again."""
+    rows = db.execute(
+        "SELECT o.id, c.body FROM confirmation c JOIN party o ON o.ref = c.owner"
+        " WHERE c.cycle_owner = ? AND c.cycle = ? AND (c.buyer = ? OR EXISTS"
+        " (SELECT 1 FROM represented r JOIN party w ON w.ref = r.owner WHERE r.member = c.buyer AND w.id = ?))"
+        " ORDER BY o.id, c.buyer",
+        (*cycle.key, hat.member, hat.member),
+    ).fetchall()
+    return [row for owner, body in rows for row in _slips(db, owner, _confirmations.decode(body))]
+
+
+def _slips(db: sqlite3.Connection, aggregator: bytes, said: Confirmation) -> Iterator[SlipRow]:
+    for line in said.lines:
+        name, per = _product(db, line)
+        for slip in line.slips:
+            yield SlipRow(
+                product=name,
+                product_id=base32_id(line.product),
+                producer_id=base32_id(line.producer),
+                price_per=per,
+                hub=shown_name(db, aggregator),
+                hub_id=base32_id(aggregator),
+                buyer_id=base32_id(said.buyer),
+                about=slip.about,
+                rule=slip.rule,
+                units=slip.units,
+                quantity=slip.quantity,
+                tolerance=slip.tolerance,
+                rows=[(r.quantity, r.tolerance, r.quantity_before, r.tolerance_before) for r in slip.rows],
+                share=slip.share,
+                fault=fault_of(slip, line) or "",
+            )
+
+
+def _product(db: sqlite3.Connection, line: ConfirmedLine) -> tuple[str, str]:
+    row = db.execute(
+        "SELECT p.name, p.variant, p.price_per FROM product p JOIN party o ON o.ref = p.owner"
+        " WHERE o.id = ? AND p.local = ?",
+        (line.producer, line.product),
+    ).fetchone()
+    if row is None:
+        return base32_id(line.product)[:8], "piece"
+    name, variant, per = row
+    return (f"{name}, {variant}" if variant else name), per
+
+
+def export_slips(tx: Transaction, hat: Hat, cycle: CycleRow) -> bytes:
+    """Return the bytes that show the confirmation which a member got in a cycle, with all its slips.
+
+    Raises:
+        NotThereError: it got none, or its entry is not whole here.
+    """
+    row = tx.db.execute(
+        "SELECT o.id, c.place, l.author FROM confirmation c JOIN party o ON o.ref = c.owner"
+        " JOIN log l ON l.ref = c.place >> ? WHERE c.cycle_owner = ? AND c.cycle = ? AND c.buyer = ?"
+        " ORDER BY c.timestamp DESC LIMIT 1",
+        (SEQ_BITS, *cycle.key, hat.member),
+    ).fetchone()
+    missing = NotThereError(
+        "no_slip",
+        N_('{name} was confirmed nothing in "{cycle}" yet.'),
+        N_("Slips come with the confirmation, after the close."),
+        name=hat.name,
+        cycle=cycle.name,
+    )
+    if row is None:
+        raise missing
+    owner, place, author = row
+    seq = place & ((1 << SEQ_BITS) - 1)
+    found = read_run(tx.db, author, int(Log.TRADE), seq - 1)
+    shown = None if found is None else show(found[0], found[1][0], tx.keyring.opening_secrets(tx.db, owner))
+    if shown is None:
+        raise missing
+    return shown
+
+
+def read_slips(db: sqlite3.Connection, data: bytes) -> tuple[bytes, Confirmation]:
+    """Return who signed slips that somebody shows, and the confirmation that holds them.
+
+    Raises:
+        UsageError: `bad_slips`: they are no slips, of another circuit, or not signed by a member of this one.
+    """
+    try:
+        seen = look(circuit_id(db), data)
+        statements = READERS[Log.TRADE].read(seen.body)
+    except PeerFault:
+        raise _no_slips() from None
+    row = db.execute("SELECT member FROM device WHERE key = ?", (seen.author,)).fetchone()
+    for each in statements:
+        if row is not None and not isinstance(each, Unread) and isinstance(each, Confirmation):
+            return row[0], each
+    raise _no_slips()
+
+
+def _no_slips() -> UsageError:
+    return UsageError(
+        "bad_slips",
+        N_("This file shows no slips that a member of this circuit signed."),
+        N_("Ask for a file made with: foodhub slip export"),
+    )
+
+
+def compare(db: sqlite3.Connection, cycle: CycleRow | None, one: bytes, other: bytes) -> list[Contradiction]:
+    """Return on which products two files of slips can't both be true; none is good news.
+
+    `cycle` is that of the slips where this home knows it.
+
+    Raises:
+        UsageError: one is no file of slips, or they are not of one aggregator, cycle and allocation.
+    """
+    (owner, ours), (whose, theirs) = read_slips(db, one), read_slips(db, other)
+    same = (owner, ours.cycle_owner, ours.cycle) == (whose, theirs.cycle_owner, theirs.cycle)
+    if not same or ours.buyer == theirs.buyer:
+        raise UsageError(
+            "other_slips",
+            N_("These are not the slips of two customers of one hub or group in one cycle."),
+            N_("Compare slips of the same cycle."),
+        )
+    found = {(line.producer, line.product): line for line in theirs.lines}
+    exchange = exchange_of(db, owner, cycle) if cycle else None
+    contradictions = []
+    for line in ours.lines:
+        match = found.get((line.producer, line.product))
+        if match is None or (exchange and _apart(db, exchange.rule(line.producer, line.product).filled, ours, theirs)):
+            continue
+        for slip, its in _pairs(line, match, same_allocation=ours.fingerprint == theirs.fingerprint):
+            code = overlap(slip, its)
+            if code is not None:
+                contradictions.append(Contradiction(_product(db, line)[0], base32_id(line.product), slip.about, code))
+    return contradictions
+
+
+def _apart(db: sqlite3.Connection, filled: Filled, ours: Confirmation, theirs: Confirmation) -> bool:
+    """Say whether two customers fill their cases apart, so that their slips are of different queues."""
+    buyers = (ours.buyer, theirs.buyer)
+    aggregators = aggregators_of(db, set(buyers))
+    one, other = (pool_of(filled, buyer, aggregator=buyer in aggregators) for buyer in buyers)
+    return one != other
+
+
+def _pairs(line: ConfirmedLine, match: ConfirmedLine, *, same_allocation: bool) -> Iterator[tuple[Slip, Slip]]:
+    """Yield the slips of two customers that are about the same; those of cases only of one allocation."""
+    for slip in line.slips:
+        for its in match.slips:
+            if slip.about == its.about and (same_allocation or slip.about == "shortfall"):
+                yield slip, its

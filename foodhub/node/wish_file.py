@@ -1,0 +1,219 @@
+"""Wishes from a file or a message: all of it is understood, or every fault is shown with its place and nothing done.
+
+What is read here gets signed in the name of households, so nothing is guessed: a name or quantity that may mean two
+things is a fault.
+"""
+
+import csv
+import io
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from foodhub.catalog.naming import id_bytes
+from foodhub.catalog.ofn_faults import Fault
+from foodhub.catalog.pasting import Pasted, read_pasted
+from foodhub.errors import N_, FoodhubError, RefusedError, UsageError
+from foodhub.node.buyers import Buyer
+from foodhub.node.cycles import CycleRow
+from foodhub.node.exchanges import Exchange
+from foodhub.node.hat import Hat
+from foodhub.node.placing import require_sold
+from foodhub.node.products import ProductRow, find_product, list_products
+from foodhub.node.terms import terms_in_cycle
+from foodhub.node.wanted import Wanted, read_changes
+from foodhub.node.wishes import wisher
+from foodhub.orders.hands import Means
+from foodhub.quantity import Unit
+
+T = TypeVar("T")
+COLUMNS = ("household", "product", "quantity", "tolerance")
+MAX_FILE = 1_000_000
+"""Bytes of a file of wishes."""
+MAX_PASTED = 20_000
+"""Characters of a pasted wish."""
+_UNITS: Mapping[str, Unit] = {"piece": "piece", "kg": "g", "l": "ml"}
+
+
+class HouseholdWish(msgspec.Struct, frozen=True):
+    """What one household wants, as a file says it, and the lines of the file that say so."""
+
+    household: str
+    buyer: Buyer
+    wanted: list[Wanted]
+
+
+def read_wishes(
+    db: sqlite3.Connection, hat: Hat, cycle: CycleRow, seller: Exchange, data: bytes, told: Means
+) -> tuple[list[HouseholdWish], list[Fault]]:
+    """Read a file of wishes (CSV with the columns `COLUMNS`): the wishes by household, and every fault.
+
+    Raises:
+        UsageError: it is no such file.
+    """
+    faults: list[Fault] = []
+    found: dict[bytes, HouseholdWish] = {}
+    seen: dict[tuple[bytes, str], int] = {}
+    for number, row in _rows(data):
+        buyer = _try(faults, number, "household", lambda row=row: wisher(db, hat, _filled(row, "household"), told))  # type: ignore[misc]
+        wanted = _line(db, cycle, seller, number, row, faults)
+        if buyer is None or wanted is None:
+            continue
+        key = buyer.member, wanted.row.id
+        if key in seen:
+            faults.append(_twice(number, seen[key], wanted.row.name))
+            continue
+        seen[key] = number
+        wish = found.setdefault(buyer.member, HouseholdWish(row["household"].strip(), buyer, []))
+        wish.wanted.append(wanted)
+    return list(found.values()), faults
+
+
+def _line(
+    db: sqlite3.Connection, cycle: CycleRow, seller: Exchange, number: int, row: Mapping[str, str], faults: list[Fault]
+) -> Wanted | None:
+    """Read what one row wants; each column that can't be understood is a fault of its own."""
+
+    def sold() -> ProductRow:
+        name = _filled(row, "product")
+        product = find_product(db, name)
+        terms = terms_in_cycle(db, id_bytes(product.producer_id), id_bytes(product.id), cycle)
+        if terms is None:
+            raise RefusedError("not_in_cycle", N_('{name} is not sold in "{cycle}".'), name=name, cycle=cycle.name)
+        require_sold(db, [Wanted(product, terms, 1)], seller, cycle)
+        return product
+
+    product = _try(faults, number, "product", sold)
+    if product is None:
+        _try(faults, number, "quantity", lambda: _filled(row, "quantity"))
+        return None
+    quantity, tolerance = row["quantity"].strip(), row["tolerance"].strip()
+    found = _try(faults, number, "quantity", lambda: _read(db, cycle, product, _filled(row, "quantity")))
+    if found is None or tolerance in {"", "0"}:
+        return found
+    return _try(faults, number, "tolerance", lambda: _read(db, cycle, product, f"{quantity}+{tolerance}"))
+
+
+def _read(db: sqlite3.Connection, cycle: CycleRow, product: ProductRow, quantity: str) -> Wanted:
+    return read_changes(db, cycle, [(product.id, quantity)])[0]
+
+
+def _filled(row: Mapping[str, str], column: str) -> str:
+    text = row[column].strip()
+    if not text:
+        raise UsageError("missing", N_("{column} is empty."), N_("Fill it in."), column=column)
+    return text
+
+
+def _try(faults: list[Fault], number: int, column: str, work: Callable[[], T]) -> T | None:
+    """Do something with a cell; what is wrong with it becomes a fault."""
+    try:
+        return work()
+    except FoodhubError as error:
+        faults.append(Fault(number, column, error.code, error.message, error.hint, error.details))
+        return None
+
+
+def _twice(number: int, first: int, name: str) -> Fault:
+    message = N_("This household wants {name} in line {first_line} already.")
+    return Fault(number, "product", "twice", message, N_("Write it in one row."), {"name": name, "first_line": first})
+
+
+def _rows(data: bytes) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """Yield the rows below the header, each with its line; rows without any text are left out.
+
+    Raises:
+        UsageError: `bad_wish_file`.
+    """
+    if len(data) > MAX_FILE:
+        raise _bad_file(N_("The file is larger than {most} bytes."), most=MAX_FILE)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("cp1252", errors="replace")
+    head = text.partition("\n")[0]
+    delimiter = max(",;\t", key=head.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        names = [name.strip().casefold() for name in next(reader, [])]
+        if any(names.count(column) != 1 for column in COLUMNS[:3]) or names.count("tolerance") > 1:
+            raise _bad_file(N_("The first line does not name the columns: {columns}."), columns=", ".join(COLUMNS))
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                row = dict.fromkeys(COLUMNS, "") | dict(zip(names, cells, strict=False))
+                yield reader.line_num, row
+    except csv.Error:
+        raise _bad_file(N_("Line {line} can't be read: quotes that do not pair up."), line=reader.line_num) from None
+
+
+def _bad_file(message: str, **details: object) -> UsageError:
+    hint = N_("Save it as CSV with a first line: household,product,quantity,tolerance")
+    return UsageError("bad_wish_file", message, hint, **details)
+
+
+def read_pasted_wish(
+    db: sqlite3.Connection, cycle: CycleRow, seller: Exchange, text: str
+) -> tuple[list[Pasted[tuple[bytes, bytes]]], dict[tuple[bytes, bytes], ProductRow]]:
+    """Read a message as a wish: each pair that was read, and the products that were meant or may be.
+
+    Raises:
+        UsageError: `nothing_pasted`, `pasted_too_long`.
+    """
+    if len(text) > MAX_PASTED:
+        raise UsageError(
+            "pasted_too_long",
+            N_("That is too long to be a list: {count} characters."),
+            N_("Paste at most {most}."),
+            count=len(text),
+            most=MAX_PASTED,
+        )
+    sold = {
+        key: row
+        for row in list_products(db)
+        if seller.sells(*(key := (id_bytes(row.producer_id), id_bytes(row.id))))
+        and terms_in_cycle(db, *key, cycle) is not None
+    }
+    found = read_pasted(text, [(key, row.name, row.variant, _UNITS[row.price_per]) for key, row in sold.items()])
+    if not found:
+        raise UsageError(
+            "nothing_pasted", N_("There is nothing to read."), N_('Write it like "2 jus 3 oeufs 1,5kg carottes".')
+        )
+    return found, sold
+
+
+def pasted_pairs(
+    found: Sequence[Pasted[tuple[bytes, bytes]]], sold: Mapping[tuple[bytes, bytes], ProductRow]
+) -> list[tuple[str, str]]:
+    """Return what a message says as pairs of product (its id) and QUANTITY+TOLERANCE.
+
+    Raises:
+        RefusedError: `not_sure` of any of it.
+    """
+    unsure = [each for each in found if not each.sure or each.amount is None or not each.candidates]
+    if unsure:
+        raise _not_sure(unsure, sold)
+    pairs = []
+    for each in found:
+        row = sold[each.candidates[0]]
+        unit = {"piece": "", "kg": "g", "l": "ml"}[row.price_per]
+        more = f"+{each.tolerance}{unit}" if each.tolerance else ""
+        pairs.append((row.id, f"{each.amount}{unit}{more}"))
+    return pairs
+
+
+def _not_sure(
+    unsure: Sequence[Pasted[tuple[bytes, bytes]]], sold: Mapping[tuple[bytes, bytes], ProductRow]
+) -> RefusedError:
+    said = []
+    for each in unsure:
+        names = [f"{row.name} {row.variant}".strip() for row in (sold[key] for key in each.candidates)]
+        said.append(f'"{each.text}" ({", ".join(names)}?)' if names else f'"{each.text}"')
+    return RefusedError(
+        "not_sure",
+        N_("Not all of it is sure: {listed}."),
+        N_("Write it as PRODUCT=QUANTITY with: foodhub wish set"),
+        listed="; ".join(said),
+        unsure=[each.text for each in unsure],
+    )

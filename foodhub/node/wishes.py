@@ -1,0 +1,278 @@
+"""Wishes: what the households of a group order from it, entered by themselves or typed for them by the group.
+
+A wish is an order to the group and nothing else; what stands here enters it and shows all of them side by side.
+"""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from foodhub.catalog.naming import Named, base32_id, find, id_bytes
+from foodhub.errors import N_, NotThereError, RefusedError, UsageError
+from foodhub.log.header import Log
+from foodhub.node.amending import amend_order
+from foodhub.node.buyers import Buyer, as_itself
+from foodhub.node.contacts import find_person
+from foodhub.node.cycles import CycleRow
+from foodhub.node.exchanges import Exchange, exchange_of, outgoing_of
+from foodhub.node.groups import own_group
+from foodhub.node.hat import Hat, shown_name
+from foodhub.node.households import group_of, households_of
+from foodhub.node.orders import OrderRow, list_orders, placements
+from foodhub.node.placing import place_order
+from foodhub.node.represented import behalf, find_represented
+from foodhub.node.rights import require_right
+from foodhub.node.standing import require_standing
+from foodhub.node.tallies import tally_of
+from foodhub.node.terms import case_of
+from foodhub.node.wanted import Wanted
+from foodhub.orders.hands import Means
+from foodhub.orders.statements import OrderLine
+from foodhub.store.transaction import Transaction
+
+Key = tuple[bytes, bytes]
+"""(producer, product)"""
+
+
+class WishCell(msgspec.Struct, frozen=True):
+    """What a household wants of a product, in pieces, g or ml."""
+
+    product_id: str
+    quantity: int
+    tolerance: int
+
+
+class WishRow(msgspec.Struct, frozen=True):
+    """The wish of a household; `number` is that of its basket, `told` how it said it where the group typed it."""
+
+    number: int
+    household: str | None
+    household_id: str
+    represented: bool
+    written_by: str
+    told: str
+    cells: list[WishCell]
+
+
+class WishedProduct(msgspec.Struct, frozen=True):
+    """What all households want of a product (pieces, g or ml) and how its cases fill; `case` is 0 for none.
+
+    `cases` and `missing` are those of the last tally: over the whole hub, where its cases are filled there.
+    """
+
+    product: str
+    product_id: str
+    producer_id: str
+    price_per: str
+    quantity: int
+    tolerance: int
+    case: int
+    cases: int
+    missing: int
+
+
+class WishTable(msgspec.Struct, frozen=True):
+    """All wishes of a group in a cycle that this home knows of."""
+
+    group: str
+    group_id: str
+    cycle: str
+    cycle_id: str
+    products: list[WishedProduct]
+    households: list[WishRow]
+
+
+def wisher(db: sqlite3.Connection, hat: Hat, text: str | None, told: Means = "") -> Buyer:
+    """Return in whose name a wish is entered: the represented household that was named, else the hat itself.
+
+    Raises:
+        NotThereError, UsageError: nobody is so called. RefusedError: that one enters its wishes itself, or buys through
+            another group.
+    """
+    if text is None:
+        return as_itself(db, hat)
+    try:
+        find_represented(db, hat, text)
+    except NotThereError:
+        member = _household_of(db, hat, text)
+    else:
+        return behalf(db, hat, text, told)
+    if group_of(db, member) == hat.member:
+        raise RefusedError(
+            "has_own_home",
+            N_("{name} has a home of its own now and writes for itself."),
+            N_("Ask {name} to enter it there."),
+            name=shown_name(db, member),
+        )
+    raise other_group(db, member, hat.member)
+
+
+def _household_of(db: sqlite3.Connection, hat: Hat, text: str) -> bytes:
+    """Return a household of ours that was named, else anybody else of that name."""
+    own = [Named(base32_id(each.id), "", each.name or "") for each in households_of(db, hat.member)]
+    try:
+        return id_bytes(find(own, text, lambda each: each, "member").id)
+    except NotThereError:
+        return find_person(db, text)
+
+
+def other_group(db: sqlite3.Connection, member: bytes, group: bytes) -> RefusedError:
+    """Return why a group takes no wish of somebody: it buys through another group, or through none."""
+    own = group_of(db, member)
+    return RefusedError(
+        "other_group",
+        N_("{name} does not buy through {group}."),
+        N_("Its own group is {own}.") if own else N_("It joins with: foodhub group join"),
+        name=shown_name(db, member),
+        group=shown_name(db, group),
+        own=shown_name(db, own) if own else "",
+    )
+
+
+def group_exchange(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> Exchange:
+    """Return how the group of a hat sells in a cycle.
+
+    Raises:
+        RefusedError: `no_group`, or the group takes no part in it.
+    """
+    group = own_group(db, hat)
+    found = exchange_of(db, group, cycle)
+    if found is None:
+        raise RefusedError(
+            "not_in_cycle_hub",
+            N_('{hub} sells nothing in "{cycle}".'),
+            N_("A group takes part with: foodhub cycle sell"),
+            hub=shown_name(db, group),
+            cycle=cycle.name,
+        )
+    return found
+
+
+def set_wish(tx: Transaction, hat: Hat, cycle: CycleRow, buyer: Buyer, wanted: Sequence[Wanted]) -> int:
+    """Let a household want so much of these products, 0 for none, and leave the others; return what was signed.
+
+    Raises:
+        RefusedError: as `place_order` and `amend_order`.
+    """
+    seller = group_exchange(tx.db, hat, cycle)
+    held = _order_of(tx.db, hat, buyer, cycle, seller.aggregator, tx.now)
+    if held is not None:
+        return amend_order(tx, hat, held, wanted, buyer)
+    new = [each for each in wanted if each.amount]
+    if not new:
+        raise RefusedError(
+            "empty_order", N_("An order names at least one product."), N_("Write: PRODUCT=QUANTITY, above 0.")
+        )
+    place_order(tx, hat, cycle, new, None, buyer=buyer, seller=seller)
+    return 1
+
+
+def _order_of(
+    db: sqlite3.Connection, hat: Hat, buyer: Buyer, cycle: CycleRow, aggregator: bytes, now: int
+) -> OrderRow | None:
+    """Return the order of a household that still stands and can be changed, None when it has none."""
+    key = base32_id(buyer.member), cycle.id, base32_id(aggregator)
+    rows = (row for row in list_orders(db, hat, now) if (row.customer_id, row.cycle_id, row.hub_id) == key)
+    return next((row for row in rows if row.state not in {"cancelled", "refused"}), None)
+
+
+def wish_table(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> WishTable:
+    """Return the wishes of a hat's group in a cycle, by the numbers of the baskets.
+
+    Raises:
+        RefusedError: it is in no group, or the group takes no part.
+    """
+    group = group_exchange(db, hat, cycle).aggregator
+    lines: defaultdict[bytes, list[OrderLine]] = defaultdict(list)
+    written: dict[bytes, tuple[str, str]] = {}
+    where = "p.hub = ? AND p.cycle_owner = ? AND p.cycle = ? AND m.id != p.hub"
+    for each in placements(db, where, [group, *cycle.key]):
+        if not each.gone and each.outcome in {None, "received"}:
+            lines[each.owner] += each.lines
+            if each.writer:
+                written[each.owner] = shown_name(db, each.writer), each.told
+    rows = []
+    for household in households_of(db, group):
+        cells = [WishCell(base32_id(key[1]), *sums) for key, sums in _sums(lines[household.id]).items()]
+        name = (household.number, household.name, base32_id(household.id), household.represented)
+        rows.append(WishRow(*name, *written.get(household.id, ("", "")), cells))
+    head = (shown_name(db, group), base32_id(group), cycle.name, cycle.id)
+    wanted = [line for each in lines.values() for line in each]
+    return WishTable(*head, _products(db, group, cycle, wanted), rows)
+
+
+def _sums(lines: Sequence[OrderLine]) -> dict[Key, tuple[int, int]]:
+    sums: dict[Key, tuple[int, int]] = {}
+    for line in lines:
+        quantity, tolerance = sums.get((line.producer, line.product), (0, 0))
+        sums[line.producer, line.product] = quantity + line.quantity, tolerance + line.tolerance
+    return sums
+
+
+def _products(db: sqlite3.Connection, group: bytes, cycle: CycleRow, lines: Sequence[OrderLine]) -> list[WishedProduct]:
+    tally = tally_of(db, group, cycle.key)
+    told = {(line.producer, line.product): line for line in tally[0].lines} if tally else {}
+    names: Mapping[Key, OrderLine] = {(line.producer, line.product): line for line in lines}
+    found = []
+    for key, (quantity, tolerance) in _sums(lines).items():
+        line, case, bar = names[key], case_of(db, *key), told.get(key)
+        name = f"{line.name}, {line.variant}" if line.variant else line.name
+        ids = (base32_id(line.product), base32_id(line.producer))
+        filled = (case.size if case else 0, bar.cases if bar else 0, bar.missing if bar else 0)
+        found.append(WishedProduct(name, *ids, line.price_per, quantity, tolerance, *filled))
+    return sorted(found, key=lambda each: (each.product.casefold(), each.product_id))
+
+
+def without_wish(table: WishTable) -> list[WishRow]:
+    """Return the households that have not said what they want."""
+    return [row for row in table.households if not row.cells]
+
+
+def close_group(tx: Transaction, hat: Hat, cycle: CycleRow) -> None:
+    """Let a group take no more wishes in a cycle, from now on: before its closing time.
+
+    Raises:
+        RefusedError: what we sign counts no more, another device answers orders, this is no group that takes part, or
+            it has closed.
+    """
+    require_standing(tx.db, hat)
+    require_right(tx.db, hat, "desk")
+    before = outgoing_of(tx.db, hat.member, cycle)
+    exchange = exchange_of(tx.db, hat.member, cycle)
+    if before is None or exchange is None or exchange.own_supplier:
+        raise RefusedError(
+            "not_a_group_here",
+            N_('{name} takes part in "{cycle}" as no group.'),
+            N_("Its coordinator closes a cycle with: foodhub cycle close"),
+            name=hat.name,
+            cycle=cycle.name,
+        )
+    if exchange.closes <= tx.now or cycle.state != "open":
+        raise RefusedError(
+            "exchange_closed",
+            N_('{name} takes no wishes in "{cycle}" now.'),
+            N_("Look at its times: foodhub cycle show"),
+            name=hat.name,
+            cycle=cycle.name,
+        )
+    tx.append(hat.member, Log.CATALOG, [msgspec.structs.replace(before, version=before.version + 1, closes=tx.now)])
+
+
+def require_wishes(wanted: Sequence[Wanted]) -> None:
+    """Make sure that each product was named once.
+
+    Raises:
+        UsageError: `product_twice`.
+    """
+    seen: set[str] = set()
+    for each in wanted:
+        if each.row.id in seen:
+            raise UsageError(
+                "product_twice",
+                N_("{name} stands there twice."),
+                N_("Name each product once, with all of it."),
+                name=each.row.name,
+            )
+        seen.add(each.row.id)

@@ -1,0 +1,114 @@
+"""Contact cards: who reads them, and that nobody else ever learns a household's name."""
+
+from typing import Any
+
+import pytest
+
+from foodhub.catalog.naming import base32_id, id_bytes
+from foodhub.errors import NotThereError, UsageError
+from foodhub.node.buyers import as_itself
+from foodhub.node.contacts import card_of, choose_card, find_person, set_card
+from foodhub.node.erasing import erase
+from foodhub.node.groups import join_group
+from foodhub.node.hat import member_name, shown_name
+from foodhub.node.represented import add_represented, behalf
+from foodhub.store.transaction import Transaction
+from tests.homes import Home, Village
+
+pytestmark = pytest.mark.anyio
+
+
+async def write_card(home: Home, name: str | None = None, who: str | None = None, **more: Any) -> None:
+    def work(tx: Transaction) -> None:
+        lines = {"phone": None, "address": None} | more
+        set_card(tx, home.hat, behalf(tx.db, home.hat, who), name, **lines)
+
+    await home.write(work)
+
+
+async def names(homes: list[Home], member: bytes) -> list[str | None]:
+    return [await home.read(member_name, member) for home in homes]
+
+
+async def market(village: Village) -> tuple[Home, Home, Home, Home]:
+    hub, farm = await village.home("Hub", "hub"), await village.home("Farm", "producer")
+    group, house = await village.home("Group", "group"), await village.home("House", "household")
+    await farm.product("Carrots")
+    await village.open_cycle(hub)
+    return hub, farm, group, house
+
+
+async def test_a_card_goes_to_the_group_and_to_nobody_else(village: Village) -> None:
+    hub, farm, group, house = await market(village)
+    await house.write(join_group, house.hat, group.hat.member)
+    await write_card(house, "Ana", phone="06 12")
+    await village.gossip()
+    assert await names([hub, farm, group], house.hat.member) == [None, None, "Ana"]
+    assert (await hub.read(shown_name, house.hat.member)).startswith("Household ")
+    row = await group.read(card_of, house.hat.member)
+    assert row is not None
+    assert (row.name, row.phone, row.address) == ("Ana", "06 12", "")
+    assert await group.read(find_person, "Ana") == house.hat.member
+
+
+async def test_who_it_first_orders_from_later_gets_the_card_too(village: Village) -> None:
+    hub, farm, _group, house = await market(village)
+    await write_card(house, "Ana")
+    await village.gossip()
+    assert await names([hub, farm], house.hat.member) == [None, None]
+    await house.order(("Carrots", "2"))
+    await village.gossip()
+    assert await names([hub, farm], house.hat.member) == ["Ana", None]
+    assert [order.customer for order in await hub.orders()] == ["Ana"]
+    entries = await house.rows("SELECT count(*) FROM entry")
+    await house.duties()
+    assert await house.rows("SELECT count(*) FROM entry") == entries
+
+
+async def test_what_is_left_out_of_a_card_stays_as_it_is(village: Village) -> None:
+    *_, house = await market(village)
+    await write_card(house, "Ana", phone="06 12")
+    await write_card(house, address="1 rue du Val")
+    row = await house.read(card_of, house.hat.member)
+    assert row is not None
+    assert (row.name, row.phone, row.address) == ("Ana", "06 12", "1 rue du Val")
+    await write_card(house, phone="")
+    row = await house.read(card_of, house.hat.member)
+    assert row is not None
+    assert (row.name, row.phone) == ("Ana", "")
+
+
+async def test_a_card_that_is_erased_is_gone_with_its_reader_too(village: Village) -> None:
+    *_, group, house = await market(village)
+    await house.write(join_group, house.hat, group.hat.member)
+    await write_card(house, "Ana")
+    await write_card(house, "Ana Le Goff")
+    await village.gossip()
+
+    def gone(tx: Transaction) -> int:
+        member = as_itself(tx.db, house.hat).member
+        return len(erase(tx, house.hat, choose_card(tx, house.hat, member)))
+
+    assert await house.write(gone) == 2
+    await village.gossip()
+    assert await names([house, group], house.hat.member) == ["House", None]
+    with pytest.raises(NotThereError):
+        await house.write(gone)
+
+
+async def test_the_card_of_a_represented_member_is_erased_by_who_wrote_it(village: Village) -> None:
+    *_, group, house = await market(village)
+    row = await group.write(add_represented, group.hat, "Denise", "household", "06")
+    member = id_bytes(row.id)
+    assert await names([group, house], member) == ["Denise", None]
+    await group.write(lambda tx: erase(tx, group.hat, choose_card(tx, group.hat, member)))
+    assert await names([group], member) == [None]
+    assert base32_id(member) == row.id
+
+
+async def test_a_card_needs_a_name(village: Village) -> None:
+    *_, house = await market(village)
+    with pytest.raises(UsageError) as caught:
+        await write_card(house, "   ")
+    assert caught.value.code == "bad_name"
+    assert await house.read(card_of, house.hat.member) is None

@@ -1,0 +1,183 @@
+"""Purchase orders: sent by themselves after the close, answered once, and what lacks is shared among the customers."""
+
+import sqlite3
+
+import pytest
+
+from foodhub.catalog.naming import id_bytes
+from foodhub.catalog.statements import Case
+from foodhub.errors import RefusedError
+from foodhub.log.header import Log
+from foodhub.node.allotments import allot
+from foodhub.node.hat import Hat
+from foodhub.node.purchase_answers import answer_purchase, mark_seen
+from foodhub.node.purchases import PurchaseRow, list_purchases
+from foodhub.node.purchasing import GRACE, send_purchases
+from foodhub.node.trade_alerts import UNSEEN, Waiting, trade_alerts
+from foodhub.orders.hands import Contact
+from foodhub.orders.statements import derived_id
+from tests.homes import HOUR, Home, Village
+
+pytestmark = pytest.mark.anyio
+CLOSES = 24 * HOUR
+
+
+async def market(village: Village) -> tuple[Home, Home, Home, Home]:
+    """Return a hub, a farm with carrots and with juice in cases of 6, and two households that ordered."""
+    hub, farm = await village.home("Hub", "hub"), await village.home("Farm", "producer")
+    ann, bob = [await village.home(name, "household") for name in ("Ann", "Bob")]
+    carrots = id_bytes(await farm.product("Carrots", on_hand=9))
+    juice = id_bytes(await farm.product("Juice", on_hand=None))
+    await farm.sign(Log.CATALOG, Case(juice, 1, 6, 0, "carton", broken=False))
+    await village.open_cycle(hub, closes=CLOSES)
+    await farm.write(allot, farm.hat, await farm.cycle(), {carrots: 5})
+    await village.gossip()
+    await ann.order(("Carrots", "3"), ("Juice", "4"))
+    await village.gossip()
+    await bob.order(("Carrots", "2"), ("Juice", "3+2"))
+    await village.gossip()
+    return hub, farm, ann, bob
+
+
+async def close(village: Village, later: int = 0) -> None:
+    village.clock.now += CLOSES + later
+    await village.gossip()
+
+
+async def purchases(home: Home) -> list[PurchaseRow]:
+    return await home.read(list_purchases, home.hat, home.clock.now)
+
+
+def ordered(row: PurchaseRow) -> dict[str, tuple[int, int, int]]:
+    return {line.product: (line.quantity, line.cases, line.case) for line in row.lines}
+
+
+async def test_it_goes_by_itself_a_while_after_the_close_in_whole_cases(village: Village) -> None:
+    hub, farm, ann, _ = await market(village)
+    await close(village)
+    assert await purchases(hub) == []
+    village.clock.now += GRACE
+    await village.gossip()
+    (row,) = await purchases(farm)
+    assert ordered(row) == {"Carrots": (5, 0, 0), "Juice": (6, 1, 6)}
+    assert (row.state, row.hub, row.producer) == ("sent", "Hub", "Farm")
+    assert [each.id for each in await purchases(hub)] == [row.id]
+    assert await purchases(ann) == []
+
+
+async def test_a_coordinator_can_send_it_sooner_but_not_before_the_close(village: Village) -> None:
+    hub, farm, ann, _ = await market(village)
+    cycle = await hub.cycle()
+    with pytest.raises(RefusedError) as raised:
+        await hub.write(send_purchases, hub.hat, cycle)
+    assert raised.value.code == "cycle_still_open"
+    await close(village)
+    assert await hub.write(send_purchases, hub.hat, cycle, "Gate code 1234") == 1
+    assert await hub.write(send_purchases, hub.hat, cycle) == 0
+    with pytest.raises(RefusedError) as raised:
+        await ann.write(send_purchases, ann.hat, cycle)
+    assert raised.value.code == "not_your_cycle"
+    await village.gossip()
+    assert [row.comment for row in await purchases(farm)] == ["Gate code 1234"]
+
+
+async def sent(village: Village) -> tuple[Home, Home, Home, Home, PurchaseRow]:
+    hub, farm, ann, bob = await market(village)
+    await close(village)
+    await hub.write(send_purchases, hub.hat, await hub.cycle())
+    await village.gossip()
+    return hub, farm, ann, bob, (await purchases(farm))[0]
+
+
+async def test_the_hub_learns_that_its_producer_looked_at_it(village: Village) -> None:
+    hub, farm, _, _, row = await sent(village)
+    assert await farm.write(mark_seen, farm.hat, row)
+    await village.gossip()
+    assert [each.state for each in await purchases(hub)] == ["seen"]
+    (row,) = await purchases(farm)
+    assert not await farm.write(mark_seen, farm.hat, row)
+
+
+async def test_accepted_whole_it_says_so_line_by_line(village: Village) -> None:
+    hub, farm, _, _, row = await sent(village)
+    assert await farm.write(answer_purchase, farm.hat, row, {}) == "accepted"
+    await village.gossip()
+    (row,) = await purchases(hub)
+    assert [(line.accepted, line.quantity) for line in row.lines] == [
+        (line.quantity, line.quantity) for line in row.lines
+    ]
+
+
+async def test_what_is_not_accepted_is_shared_and_the_customers_are_told(village: Village) -> None:
+    hub, farm, ann, bob, row = await sent(village)
+    carrots = next(line.product for line in row.statement.lines if line.name == "Carrots")
+    with pytest.raises(RefusedError) as raised:
+        await farm.write(answer_purchase, farm.hat, row, {carrots: 4})
+    assert raised.value.code == "reason_needed"
+    assert await farm.write(answer_purchase, farm.hat, row, {carrots: 4}, "hail") == "part"
+    await village.gossip()
+    (row,) = await purchases(hub)
+    assert {line.product: (line.accepted, line.reason) for line in row.lines} == {
+        "Carrots": (4, "hail"),
+        "Juice": (6, ""),
+    }
+    shares = [
+        next(
+            (line.confirmed, line.share, line.reason)
+            for line in (await home.orders())[0].lines
+            if line.product == "Carrots"
+        )
+        for home in (ann, bob)
+    ]
+    assert shares == [(3, 3, ""), (2, 1, "producer_short")]
+
+
+async def test_refused_nobody_gets_anything_of_it(village: Village) -> None:
+    _, farm, ann, _, row = await sent(village)
+    nothing = {line.product: 0 for line in row.statement.lines}
+    assert await farm.write(answer_purchase, farm.hat, row, nothing, "fire") == "refused"
+    await village.gossip()
+    assert {line.share for line in (await ann.orders())[0].lines} == {0}
+
+
+async def test_it_is_answered_once_and_by_its_producer_alone(village: Village) -> None:
+    hub, farm, _, _, row = await sent(village)
+    with pytest.raises(RefusedError) as raised:
+        await hub.write(answer_purchase, hub.hat, row, {})
+    assert raised.value.code == "not_your_purchase"
+    juice = next(line.product for line in row.statement.lines if line.name == "Juice")
+    with pytest.raises(RefusedError) as raised:
+        await farm.write(answer_purchase, farm.hat, row, {juice: 7}, "more")
+    assert raised.value.code == "accepted_too_much"
+    await farm.write(answer_purchase, farm.hat, row, {})
+    (row,) = await purchases(farm)
+    with pytest.raises(RefusedError) as raised:
+        await farm.write(answer_purchase, farm.hat, row, {}, "again")
+    assert raised.value.code == "purchase_answered"
+
+
+async def waiting(home: Home) -> list[tuple[str, str]]:
+    return [
+        (code, details.get("phone", "")) for code, _, details in await home.read(list_alerts, home.hat, home.clock.now)
+    ]
+
+
+def list_alerts(db: sqlite3.Connection, hat: Hat, now: int) -> list[Waiting]:
+    return list(trade_alerts(db, hat, now))
+
+
+async def test_a_purchase_order_that_nobody_saw_is_an_alert_with_the_phone_of_its_producer(village: Village) -> None:
+    hub, farm, _, _, row = await sent(village)
+    assert await waiting(hub) == []
+    assert await waiting(farm) == [("purchase_waits", "")]
+    card = Contact(derived_id(b"contact"), 1, "Farm", "+33 6 00", "")
+    await farm.sign(Log.TRADE, card, readers=[hub.hat.member])
+    await village.gossip()
+    village.clock.now += UNSEEN + 1
+    assert await waiting(hub) == [("purchase_unseen", "+33 6 00")]
+    await farm.write(mark_seen, farm.hat, row)
+    await village.gossip()
+    assert (await waiting(hub), await waiting(farm)) == ([], [("purchase_waits", "")])
+    (row,) = await purchases(farm)
+    await farm.write(answer_purchase, farm.hat, row, {})
+    assert await waiting(farm) == []

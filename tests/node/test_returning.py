@@ -1,0 +1,65 @@
+"""What a hub keeps after the close of what was set aside for it, and what it gives back."""
+
+import pytest
+
+from foodhub.node.purchasing import GRACE
+from foodhub.node.remarks import set_remark
+from foodhub.node.shelf import asides_of
+from foodhub.node.substituting import Substitution, substitute
+from tests.homes import Home, Village
+from tests.node.desks import Stall, order_at, stall, wants
+from tests.node.test_desk import households, placed
+
+pytestmark = pytest.mark.anyio
+
+
+async def sold(village: Village) -> tuple[Stall, Home]:
+    """A hub that holds 9 eggs and 9 duck eggs, of which a household ordered 4 eggs and takes others; it is closed."""
+    market = await stall(village)
+    eggs = await market.add("Eggs", aside=9, price=200)
+    await market.add("Duck eggs", aside=9, price=150)
+    (home,) = await households(village, "A")
+    await wants(home, ("Eggs", "4"))
+    order = await placed(home)
+    await home.write(set_remark, home.hat, order.local, order.hub, consents={eggs: "cheaper"})
+    await village.gossip()
+    await market.close()
+    return market, home
+
+
+async def ducks_instead(market: Stall, home: Home, quantity: int) -> None:
+    row, products = await order_at(market.hub, home), market.products
+    wanted = Substitution(products["Eggs"], quantity, products["Duck eggs"], quantity)
+    await market.hub.write(substitute, market.hub.hat, row, wanted)
+    await market.village.gossip()
+
+
+async def held(market: Stall) -> dict[str, int]:
+    """Return what the hub still holds once the purchase orders went."""
+    market.village.clock.now += GRACE
+    await market.village.gossip()
+    names = {product: name for name, (_, product) in market.products.items()}
+    asides = await market.farm.read(asides_of, market.farm.hat.member)
+    return {names[each.product]: each.quantity for each in asides}
+
+
+async def test_for_what_something_else_stands_in_goods_come_back(village: Village) -> None:
+    market, home = await sold(village)
+    await ducks_instead(market, home, 1)
+    assert await held(market) == {"Eggs": 3, "Duck eggs": 1}
+
+
+async def test_what_a_farm_lacks_does_not_come_back_even_where_something_else_stands_in_for_it(
+    village: Village,
+) -> None:
+    market, home = await sold(village)
+    await market.shortfall("Eggs", 3)
+    await ducks_instead(market, home, 1)
+    assert await held(market) == {"Eggs": 4, "Duck eggs": 1}
+
+
+async def test_what_nobody_gets_for_lack_of_it_holds_nothing_else_back(village: Village) -> None:
+    market, home = await sold(village)
+    await market.shortfall("Eggs", 0)
+    await ducks_instead(market, home, 4)
+    assert await held(market) == {"Eggs": 4, "Duck eggs": 4}
