@@ -37,11 +37,11 @@ ORDER_STATES: Final = {
     "settled": N_("settled"),
 }
 PURCHASE_STATES: Final = {
-    "sent": N_("sent"),
+    "sent": N_("not seen yet"),
     "seen": N_("seen"),
     "accepted": N_("accepted"),
     "part": N_("accepted in part"),
-    "refused": N_("refused"),
+    "refused": N_("turned down"),
 }
 REASONS: Final = {
     "allotment_exhausted": N_("not enough set aside"),
@@ -59,6 +59,10 @@ REASONS: Final = {
     "declined": N_("declined by the hub"),
     "accepted_late": N_("late, accepted"),
     "buyers_clock": N_("by the buyer's clock"),
+}
+ALLOT_REASONS: Final = {
+    "other_product": N_("nobody can promise it: its giver sells no such product"),
+    "hub_not_in_cycle": N_("nobody can promise it: this hub sells nothing in the cycle"),
 }
 TOLD: Final = {
     "phone": N_("by phone"),

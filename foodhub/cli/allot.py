@@ -16,7 +16,7 @@ from foodhub.node.cycles import CycleRow
 from foodhub.node.hat import Hat, shown_name
 from foodhub.node.home import now
 from foodhub.node.reading import Connection
-from foodhub.saying import quantity
+from foodhub.saying import ALLOT_REASONS, quantity, said
 from foodhub.words import _, ngettext
 
 
@@ -122,12 +122,13 @@ async def _allot(call: Call, name: str, to: str | None, pairs: list[tuple[str, s
 
 def draw_allotments(rows: Sequence[AllotmentRow]) -> None:
     """Print what is set aside, promised and ordered; nothing for none."""
-    several = len({row.hub_id for row in rows}) > 1
+    several, remarked = len({row.hub_id for row in rows}) > 1, any(row.reason for row in rows)
     titles = [_("product"), _("producer"), _("set aside"), _("promised"), _("ordered"), _("id")]
+    titles += [_("hub")] * several + [_("remark")] * remarked
     lines: list[tuple[Any, ...]] = []
     for row in rows:
         amounts = [quantity(amount, row.unit) for amount in (row.set_aside, row.promised, row.ordered)]
-        hub = [row.hub] if several else []
-        lines.append((row.product, row.producer, *amounts, row.product_id[:8], *hub))
+        more = [row.hub] * several + [said(ALLOT_REASONS, row.reason)] * remarked
+        lines.append((row.product, row.producer, *amounts, row.product_id[:8], *more))
     if rows:
-        table([*titles, _("hub")] if several else titles, lines, right=(2, 3, 4))
+        table(titles, lines, right=(2, 3, 4))

@@ -51,7 +51,8 @@ def announcement(found: Announcement) -> str:
         same = pickup.opens.date() == pickup.closes.date()
         ends = _clock(pickup.closes) if same else _moment(pickup.closes)
         lines.append(text.format(place=pickup.place, begins=_moment(pickup.opens), ends=ends))
-    lines += ["", _("How to order:"), "foodhub", f'foodhub order place "{found.cycle}" {_("PRODUCT=QUANTITY")}']
+    wanted = _("PRODUCT=QUANTITY")
+    lines += ["", _("How to order:"), "foodhub", f'foodhub order place "{found.cycle}" {wanted}']
     return "\n".join(text_lines(line) for line in lines)
 
 

@@ -28,7 +28,8 @@ class Option(click.Option):
         if record is None:
             return None
         text = _(self.help) if self.help else ""
-        return record[0], f"{text} {_('(required)')}" if self.required else text
+        needed = _("(required)")
+        return record[0], f"{text} {needed}" if self.required else text
 
 
 def kept(field: str) -> Callable[[click.Context, click.Parameter, Any], None]:

@@ -20,7 +20,7 @@ STATES = {
     "open": N_("open"),
     "closed": N_("closed, being counted"),
     "counted": N_("counted, being confirmed"),
-    "confirmed": N_("confirmed"),
+    "confirmed": N_("all are told what they get"),
 }
 ORDERS = {"by_hand": N_("waits for your word"), "late": N_("late"), "refused": N_("refused")}
 
@@ -86,7 +86,7 @@ def _draw_product(row: QueueProduct) -> None:
         (number, _customer(each.customer, each.customer_id), each.order, _sum(each.quantity, each.tolerance, row.unit))
         for number, each in enumerate(row.rows, 1)
     ]
-    table((_("place"), _("customer"), _("order"), _("wanted")), lines, right=(0, 3))
+    table((_("turn"), _("customer"), _("order"), _("wanted")), lines, right=(0, 3))
 
 
 def _sum(amount: int, tolerance: int, unit: str) -> str:

@@ -91,7 +91,7 @@ async def _look(call: Call, purchase: str) -> PurchaseRow:
 
 def draw(row: PurchaseRow) -> None:
     """Print a purchase order, line by line."""
-    answered = moment(row.answered_at) if row.answered_at else _("not yet")
+    answered = moment(row.answered_at) if row.answered_at and row.state != "seen" else _("not yet")
     weighed = full_moment(row.weighed, str(row.weighed.tzinfo)) if row.weighed else ""
     told = [(_("place"), row.place), (_("weighed in"), weighed), (_("comment"), row.comment), (_("reason"), row.reason)]
     facts(

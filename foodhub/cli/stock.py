@@ -164,8 +164,8 @@ def _product_line(row: StockRow) -> tuple[Any, ...]:
     amounts = [
         "" if amount is None else quantity(amount, row.unit) for amount in (row.on_hand, row.set_aside, row.free)
     ]
-    if row.mode in {"per_cycle", "capped"}:
-        amounts[2] = ""  # it is another in each cycle
+    if row.mode != "counted":
+        amounts[2] = ""  # on demand there is no end to it, and where a cycle has a quantity it is another in each
     return row.product, said(STOCK_MODES, row.mode), *amounts, _case(row), row.product_id[:8]
 
 

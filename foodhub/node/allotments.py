@@ -37,7 +37,8 @@ class AllotmentRow(msgspec.Struct, frozen=True):
     """A product of a cycle as its producer and a hub see it: set aside, promised, ordered (in pieces, g or ml).
 
     `set_aside` is what the hub holds, `returned` what it gave back before; `lowered` what it is asked to keep at most,
-    or None.
+    or None. `reason` says why nothing of it can be promised: `other_product` (its giver sells no such product) or
+    `hub_not_in_cycle`.
     """
 
     product: str
@@ -52,6 +53,7 @@ class AllotmentRow(msgspec.Struct, frozen=True):
     hub_id: str
     returned: int
     lowered: int | None
+    reason: str = ""
 
 
 def list_allotments(db: sqlite3.Connection, cycle: CycleRow) -> list[AllotmentRow]:
@@ -69,30 +71,30 @@ def list_allotments(db: sqlite3.Connection, cycle: CycleRow) -> list[AllotmentRo
             (owner, local),
         )
     }
+    selling = {hub: exchange_of(db, hub, cycle) is not None for hub in {hub for hub, *_ in (*found, *told)}}
     rows = []
     for hub, producer, product in {*found, *told}:
         known = _product(db, producer, product)
-        if known:
-            name, variant, per = known
-            ordered, promised = told.get((hub, producer, product), (0, 0))
-            aside = found.get((hub, producer, product), Aside(cycle.key, hub, b"", product))
-            label = f"{name}, {variant}" if variant else name
-            rows.append(
-                AllotmentRow(
-                    product=label,
-                    product_id=base32_id(product),
-                    producer=shown_name(db, producer),
-                    producer_id=base32_id(producer),
-                    unit=UNITS[per],
-                    set_aside=aside.quantity,
-                    promised=promised,
-                    ordered=ordered,
-                    hub=shown_name(db, hub),
-                    hub_id=base32_id(hub),
-                    returned=aside.returned,
-                    lowered=aside.lowered,
-                )
+        name, variant, per = known or (base32_id(product)[:8], "", "piece")
+        ordered, promised = told.get((hub, producer, product), (0, 0))
+        aside = found.get((hub, producer, product), Aside(cycle.key, hub, b"", product))
+        rows.append(
+            AllotmentRow(
+                product=f"{name}, {variant}" if variant else name,
+                product_id=base32_id(product),
+                producer=shown_name(db, producer),
+                producer_id=base32_id(producer),
+                unit=UNITS[per],
+                set_aside=aside.quantity,
+                promised=promised,
+                ordered=ordered,
+                hub=shown_name(db, hub),
+                hub_id=base32_id(hub),
+                returned=aside.returned,
+                lowered=aside.lowered,
+                reason="" if known and selling[hub] else "hub_not_in_cycle" if known else "other_product",
             )
+        )
     return sorted(rows, key=lambda row: (row.hub, row.producer, row.product, row.product_id))
 
 
@@ -230,7 +232,7 @@ def _not_in_cycle(db: sqlite3.Connection, cycle: CycleRow, hub: bytes) -> Refuse
     return RefusedError(
         "hub_not_in_cycle",
         N_('{hub} takes no orders in "{cycle}".'),
-        N_("Which hubs do: foodhub cycle show {cycle}"),
+        N_('Which hubs do: foodhub cycle show "{cycle}"'),
         hub=shown_name(db, hub),
         cycle=cycle.name,
     )
@@ -314,7 +316,7 @@ def _check(db: sqlite3.Connection, hat: Hat, exchange: Exchange, shelf: Shelf, h
         raise RefusedError(
             "not_your_product",
             N_("{name} sells no such product: stock is set aside by whoever sells it."),
-            N_("Which products are yours: foodhub product list --producer {name}"),
+            N_('Which products are yours: foodhub product list --producer "{name}"'),
             name=hat.name,
         )
     unit = ordered_unit(statement)
@@ -331,7 +333,7 @@ def _check(db: sqlite3.Connection, hat: Hat, exchange: Exchange, shelf: Shelf, h
         raise RefusedError(
             "on_demand",
             N_("{name} is made on demand: there is no stock to set aside."),
-            N_("It can be ordered without; or count it with: foodhub stock set {name}=N --counted"),
+            N_('It can be ordered without; or count it with: foodhub stock set "{name}"=N --counted'),
             name=statement.name,
         )
     if quantity < held.quantity:
@@ -354,7 +356,7 @@ def _check(db: sqlite3.Connection, hat: Hat, exchange: Exchange, shelf: Shelf, h
         raise RefusedError(
             "not_enough_stock",
             N_("Only {free} of {name} is free, besides {held} that is set aside already."),
-            N_("Set at most {most} aside, or count the stock again with: foodhub stock set {name}=N"),
+            N_('Set at most {most} aside, or count the stock again with: foodhub stock set "{name}"=N'),
             name=statement.name,
             free=format_quantity(max(free, 0), unit),
             held=format_quantity(held.quantity, unit),

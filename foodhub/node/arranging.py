@@ -155,7 +155,7 @@ def change(
         raise RefusedError(
             "cycle_closed",
             N_('"{cycle}" is closed.'),
-            N_("It can be opened again: foodhub cycle reopen {cycle} --closes WHEN"),
+            N_('It can be opened again: foodhub cycle reopen "{cycle}" --closes WHEN'),
             cycle=before.cycle.name,
         )
     after = work(before)

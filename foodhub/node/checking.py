@@ -76,7 +76,7 @@ def _incoming(db: sqlite3.Connection, made: Arrangement, offered: list[_Offered]
     if not made.plan.incoming:
         yield _warning(
             N_('Nobody is named who brings goods into "{cycle}": every producer of the circuit may.'),
-            N_("Name them with: foodhub cycle bring {cycle} PRODUCER"),
+            N_('Name them with: foodhub cycle bring "{cycle}" PRODUCER'),
             code="no_incoming",
             cycle=made.cycle.name,
         )
@@ -93,7 +93,7 @@ def _incoming(db: sqlite3.Connection, made: Arrangement, offered: list[_Offered]
         if is_removed(db, each.producer):
             yield _bad(
                 N_("{producer} was removed from the circuit and brings nothing."),
-                N_("Take it out: foodhub cycle bring {cycle} {producer} --no-more"),
+                N_('Take it out: foodhub cycle bring "{cycle}" "{producer}" --no-more'),
                 code="producer_removed",
                 producer=name,
                 cycle=made.cycle.name,
@@ -101,7 +101,7 @@ def _incoming(db: sqlite3.Connection, made: Arrangement, offered: list[_Offered]
         elif each.producer not in selling and offered:
             yield _warning(
                 N_("{producer} has no product in this cycle."),
-                N_("Ask it to publish some, or name others: foodhub cycle bring {cycle} {producer} PRODUCT..."),
+                N_('Ask it to publish some, or name others: foodhub cycle bring "{cycle}" "{producer}" PRODUCT...'),
                 code="no_products",
                 producer=name,
                 cycle=made.cycle.name,
@@ -137,7 +137,7 @@ def _stock(db: sqlite3.Connection, made: Arrangement, offered: list[_Offered]) -
     for producer, names in kept.items() if not made.draft else ():
         yield _warning(
             N_("{producer} has set nothing aside of: {products}."),
-            N_("Nothing of it can be promised until then: foodhub allot {cycle} --all, on the producer's side"),
+            N_('Nothing of it can be promised until then: foodhub allot "{cycle}" --all, on the producer\'s side'),
             code="no_allotment",
             producer=shown_name(db, producer),
             products=", ".join(names),
@@ -213,7 +213,7 @@ def _groups(db: sqlite3.Connection, cycle: CycleRow) -> Iterator[Finding]:
         if hub not in selling:
             yield _warning(
                 N_('{name} has not said yet how it sells in "{cycle}".'),
-                N_("Ask it to: foodhub cycle sell {cycle}"),
+                N_('Ask it to: foodhub cycle sell "{cycle}"'),
                 code="supplier_waits",
                 name=shown_name(db, hub),
                 cycle=cycle.name,
@@ -221,7 +221,7 @@ def _groups(db: sqlite3.Connection, cycle: CycleRow) -> Iterator[Finding]:
     for group, hub in left_out_of_direct(db, cycle):
         yield _bad(
             N_("{name} buys as one, but {hub} lets each producer sell to the households themselves."),
-            N_("Ask the group to say: foodhub cycle sell {cycle} --buys households"),
+            N_('Ask the group to say: foodhub cycle sell "{cycle}" --buys households'),
             code="as_one_in_direct",
             name=shown_name(db, group),
             hub=shown_name(db, hub),
@@ -235,7 +235,7 @@ def _own(hat: Hat, made: Arrangement, offered: list[_Offered]) -> Iterator[Findi
     if outgoing is None or not outgoing.pickups:
         yield _warning(
             N_("Nobody knows where and when {name} hands goods over."),
-            N_('Say it: foodhub cycle sell {cycle} --pickup "PLACE; FROM; TO"'),
+            N_('Say it: foodhub cycle sell "{cycle}" --pickup "PLACE; FROM; TO"'),
             code="no_pickup",
             name=hat.name,
             cycle=made.cycle.name,

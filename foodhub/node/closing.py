@@ -109,7 +109,7 @@ def reopen_cycle(tx: Transaction, hat: Hat, cycle: CycleRow, closes: int) -> Cyc
         raise RefusedError(
             "not_closed",
             N_('"{cycle}" is not closed.'),
-            N_("Its closing time can be changed: foodhub cycle set {cycle} --closes WHEN"),
+            N_('Its closing time can be changed: foodhub cycle set "{cycle}" --closes WHEN'),
             cycle=cycle.name,
         )
     if closes <= tx.now:

@@ -173,7 +173,7 @@ def writing_for(db: sqlite3.Connection, hat: Hat, owner: bytes, field: Field, no
     raise RefusedError(
         "no_mandate",
         N_("{holder} holds no mandate of {giver} for this: {field}."),
-        N_("{giver} gives one with: foodhub mandate give {holder} {field} --until DAY"),
+        N_('{giver} gives one with: foodhub mandate give "{holder}" {field} --until DAY'),
         holder=hat.name,
         giver=shown_name(db, owner),
         field=field,

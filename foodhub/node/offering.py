@@ -85,7 +85,7 @@ def _with_own(now: Arrangement, hat: Hat, offer: Offer) -> Arrangement:
         raise RefusedError(
             "closes_with_cycle",
             N_('Your own sale closes with "{cycle}".'),
-            N_("Change that with: foodhub cycle set {cycle} --closes WHEN"),
+            N_('Change that with: foodhub cycle set "{cycle}" --closes WHEN'),
             cycle=now.cycle.name,
         )
     if offer.supplier not in {None, hat.member}:
@@ -119,7 +119,7 @@ def _with_own(now: Arrangement, hat: Hat, offer: Offer) -> Arrangement:
         raise RefusedError(
             "sale_of_cycle",
             N_('"{cycle}" says itself who sells to whom.'),
-            N_("Change that with: foodhub cycle set {cycle} --sale SALE"),
+            N_('Change that with: foodhub cycle set "{cycle}" --sale SALE'),
             cycle=now.cycle.name,
         )
     return replace(now, outgoing=_changed(now.outgoing or first, offer))
@@ -175,7 +175,7 @@ def _supplier(db: sqlite3.Connection, hat: Hat, cycle: CycleRow, plan: Plan, wan
         raise RefusedError(
             "not_in_cycle",
             N_('{name} does not take part in "{cycle}".'),
-            N_("{hub} can let it: foodhub cycle set {cycle} --hub {name}"),
+            N_('{hub} can let it: foodhub cycle set "{cycle}" --hub "{name}"'),
             name=hat.name,
             cycle=cycle.name,
             hub=cycle.hub,
@@ -187,7 +187,7 @@ def _supplier(db: sqlite3.Connection, hat: Hat, cycle: CycleRow, plan: Plan, wan
         raise RefusedError(
             "supplier_waits",
             N_('{name} has not said yet how it sells in "{cycle}".'),
-            N_("Ask it to: foodhub cycle sell {cycle}"),
+            N_('Ask it to: foodhub cycle sell "{cycle}"'),
             name=shown_name(db, wanted or owner),
             cycle=cycle.name,
         )
@@ -198,7 +198,7 @@ def _other_supplier(db: sqlite3.Connection, cycle: CycleRow, right: bytes) -> Re
     return RefusedError(
         "other_supplier",
         N_('That is not who supplies you in "{cycle}"; {name} can.'),
-        N_("See who takes part: foodhub cycle show {cycle}"),
+        N_('See who takes part: foodhub cycle show "{cycle}"'),
         cycle=cycle.name,
         name=shown_name(db, right),
     )

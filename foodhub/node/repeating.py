@@ -81,7 +81,7 @@ def repeat_cycle(
         raise RefusedError(
             "still_a_draft",
             N_('"{cycle}" is still a draft.'),
-            N_("Publish it first: foodhub cycle publish {cycle}"),
+            N_('Publish it first: foodhub cycle publish "{cycle}"'),
             cycle=cycle.cycle.name,
         )
     held = repeat_of(tx.db, hat.member, local)

@@ -100,7 +100,7 @@ def _explain(db: sqlite3.Connection, hat: Hat, text: str) -> None:
         raise RefusedError(
             "product_withdrawn",
             N_("{name} was withdrawn: it is sold no more."),
-            N_("Bring it back with: foodhub product add {name}"),
+            N_('Bring it back with: foodhub product add "{name}"'),
             name=row.name,
         )
     raise RefusedError(

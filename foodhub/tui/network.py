@@ -54,11 +54,11 @@ def look_live(home: Path) -> Live:
 def network_state(live_now: Live) -> str:
     """Say how the network is, in a word or two; the sign before it repeats the word."""
     if live_now.running == "offline":
-        return f"○ {_('offline')}"
+        return "○ " + _("offline")
     if live_now.running == "starting":
-        return f"◌ {_('starting')}"
+        return "◌ " + _("starting")
     if not live_now.connected:
-        return f"◌ {_('connecting')}"
+        return "◌ " + _("connecting")
     return "● " + ngettext("{n} peer", "{n} peers", live_now.connected).format(n=live_now.connected)
 
 

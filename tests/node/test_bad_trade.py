@@ -12,7 +12,7 @@ import pytest
 
 from foodhub.errors import RefusedError
 from foodhub.log.header import Log
-from foodhub.node.allotments import allot, free_stock
+from foodhub.node.allotments import allot, free_stock, list_allotments
 from foodhub.node.amending import amend_order
 from foodhub.node.checking import check_cycle_of
 from foodhub.node.counting import counted_of
@@ -231,6 +231,8 @@ async def test_a_peer_s_allotment_of_another_s_product_is_not_promised_to_anybod
     await other.sign(Log.TRADE, said, readers=[hub.hat.member])
     await street.village.gossip()
     assert await hub.rows("SELECT count(*) FROM allotment") == [(3,)]
+    reasons = {row.set_aside: row.reason for row in await hub.read(list_allotments, cycle)}
+    assert (reasons.pop(500), set(reasons.values())) == ("other_product", {""})
     await street["Eve"].order(("Eggs", "30"))
     await street.village.gossip()
     assert await street.said("Eve") == ("received", "", {"Eggs": (20, "allotment_exhausted")})
@@ -248,6 +250,8 @@ async def test_a_peer_s_allotment_to_a_hub_outside_the_cycle_is_held_by_that_one
     await street.village.gossip()
     assert await outside.read(exchange_of, outside.hat.member, await outside.cycle()) is None
     assert len(await outside.read(asides_for, outside.hat.member)) == 1
+    (seen,) = await outside.read(list_allotments, cycle)
+    assert (seen.set_aside, seen.reason) == (15, "hub_not_in_cycle")
     lines = await street.lines("Bob", ("Eggs", "1"))
     await street.signs("Bob", lines, to="Outside")
     await street.village.gossip()
