@@ -4,7 +4,6 @@ From then on it goes on under the old id, so nothing that was typed for it is lo
 who wrote for it before hands it what still runs.
 """
 
-import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
@@ -129,17 +128,3 @@ def _running(tx: Transaction, member: bytes) -> Iterable[tuple[Any, Means, list[
         ).fetchone()
         found += [(_remarks.decode(remark[0]), "", [hub])] if remark else []
     return found
-
-
-def own_claims(db: sqlite3.Connection, hat: Hat) -> list[ClaimRow]:
-    """Return what a hat said that it was."""
-    rows = db.execute(
-        "SELECT f.member, coalesce((SELECT q.id FROM claim_confirmed c JOIN party q ON q.ref = c.owner"
-        " WHERE c.member = f.member AND c.\"by\" = p.id), x'') FROM claim f JOIN party p ON p.ref = f.owner"
-        " WHERE p.id = ?",
-        (hat.member,),
-    ).fetchall()
-    return [
-        ClaimRow(base32_id(member), shown_name(db, by) if by else "", base32_id(by) if by else "", bool(by))
-        for member, by in rows
-    ]

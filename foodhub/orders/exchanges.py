@@ -184,13 +184,6 @@ def close_faults(close: Close) -> str | None:
     return None if close.local == derived_id(b"close", close.cycle_owner, close.cycle) else "other_id"
 
 
-def rule_of(outgoing: Outgoing | None, producer: bytes, product: bytes) -> ProductRule:
-    """Return the rule that an outgoing exchange sets for a product."""
-    if outgoing is None:
-        return DEFAULT_RULE
-    return next((rule for owner, local, rule in outgoing.rules if (owner, local) == (producer, product)), outgoing.rule)
-
-
 def _twice(keys: Iterable[object]) -> bool:
     found = list(keys)
     return len(set(found)) < len(found)
