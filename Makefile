@@ -27,8 +27,8 @@ setup: $(STAMP) ## make the virtual environment in .venv; does nothing while not
 demo: $(STAMP) ## a farm, a buying group and a hub on this machine, end to end
 	@$(BIN)/foodhub demo
 
-test: $(STAMP) ## run the tests; ARGS="-k name" goes to pytest
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP) ## run the tests, a process for each core; ARGS="-k name" goes to pytest
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 # atheris has no wheel for every machine: without it the fuzzers are led by chance alone, and say so.
 soak: $(STAMP) ## test for long: every crash, many storms, then fuzz each decoder for SECONDS=60; ONLY="run fold" some

@@ -60,7 +60,11 @@ class Foodhub:
 
     def __call__(self, *args: str | Path, code: int | None = 0, given: bytes = b"", **variables: str) -> Done:
         """Run a command; `code` is the exit code to expect, None for any."""
-        ended, out, err = starter().run([*map(str, args)], self.environment | variables, given)
+        try:
+            ended, out, err = starter().run([*map(str, args)], self.environment | variables, given)
+        except TimeoutError:
+            starter.cache_clear()
+            raise
         said = Done(ended, out.decode(), err.decode())
         assert code is None or said.code == code, f"{args} ended with {said.code}\n{said.out}\n{said.err}"
         return said

@@ -6,6 +6,7 @@ is asked of whole new interpreters (in `test_help`, and by every command on a te
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
-LIMIT = 30.0
+LIMIT = 60.0
 _PRELOADED = (
     *(
         "allot",
@@ -49,11 +50,15 @@ class Starter:
         self._socket = ours
         command = [sys.executable, "-m", "tests.cli.starter", str(theirs.fileno())]
         root = Path(__file__).parents[2]
-        self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=root)
+        self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=root, start_new_session=True)
         theirs.close()
 
     def run(self, args: Sequence[str], environment: Mapping[str, str], given: bytes) -> tuple[int, bytes, bytes]:
-        """Run a command; return its exit code, and what it wrote to stdout and stderr."""
+        """Run a command; return its exit code, and what it wrote to stdout and stderr.
+
+        Raises:
+            TimeoutError: it did not end; it is killed with this starter, which is of no more use.
+        """
         with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             stdin.write(given)
             stdin.seek(0)
@@ -61,7 +66,12 @@ class Starter:
             files = [stdin.fileno(), out.fileno(), err.fileno()]
             socket.send_fds(self._socket, [len(words).to_bytes(4, "big")], files)
             self._socket.sendall(words)
-            code = int.from_bytes(self._socket.recv(2), "big")
+            try:
+                code = int.from_bytes(self._socket.recv(2), "big")
+            except TimeoutError:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self.close()
+                raise
             for file in (out, err):
                 file.seek(0)
             return code, out.read(), err.read()
