@@ -23,6 +23,7 @@ from foodhub.node import setup
 from foodhub.node.application import Node, open_node
 from foodhub.node.exchange import Arrival, take_runs
 from foodhub.node.hat import Hat
+from foodhub.p2p.intake import MOST
 from foodhub.store.outgoing import frontier, read_run
 from foodhub.store.transaction import Transaction
 
@@ -30,8 +31,8 @@ START = 1_700_000_000_000
 """When paper logs begin, in ms since 1970."""
 PAYLOAD = 300
 """Bytes of each payload of a paper log, its random ones included."""
-BATCH = 1024
-"""Entries that one transaction takes, as `foodhub.p2p.intake` commits them."""
+BATCH = MOST
+"""Entries that one transaction takes, as `foodhub.p2p.intake` commits them while nobody else writes."""
 
 
 @dataclass(frozen=True, slots=True)

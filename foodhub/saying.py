@@ -23,6 +23,27 @@ ROLES: Final = {
     "hub": N_("hub"),
 }
 PHASES: Final = {"upcoming": N_("upcoming"), "open": N_("open"), "closed": N_("closed")}
+BARGAINS: Final = {
+    "direct": N_("direct"),
+    "agency": N_("for a commission"),
+    "resale": N_("resale"),
+    "as_one": N_("as one"),
+    "households": N_("each household for itself"),
+}
+RULES: Final = {
+    "hub": N_("over all customers"),
+    "group": N_("in each group"),
+    "household": N_("by each household"),
+    "cut": N_("left out"),
+    "round_up": N_("bought all the same"),
+    "open": N_("broken case"),
+    "ask": N_("a person is asked"),
+    "queue": N_("queue"),
+    "fair": N_("one each in turn"),
+    "proportional": N_("in proportion"),
+    "equal": N_("equal shares"),
+    "by_hand": N_("by hand"),
+}
 ORDER_STATES: Final = {
     "draft": N_("draft"),
     "sent": N_("sent"),
@@ -35,6 +56,12 @@ ORDER_STATES: Final = {
     "handed_over": N_("handed over"),
     "uncollected": N_("uncollected"),
     "settled": N_("settled"),
+}
+PARTLY: Final = {
+    "late": N_("a part is late"),
+    "refused": N_("a part was refused"),
+    "late_change": N_("a change came too late"),
+    "by_clock": N_("by the buyer's clock"),
 }
 PURCHASE_STATES: Final = {
     "sent": N_("not seen yet"),
@@ -51,6 +78,7 @@ REASONS: Final = {
     "case_not_full": N_("case not full"),
     "minimum_not_met": N_("minimum not met"),
     "producer_short": N_("producer is short"),
+    "shared_anew": N_("producer is short; to be shared anew"),
     "producer_refused": N_("producer refused"),
     "substituted": N_("substituted"),
     "damaged": N_("damaged"),
@@ -59,6 +87,14 @@ REASONS: Final = {
     "declined": N_("declined by the hub"),
     "accepted_late": N_("late, accepted"),
     "buyers_clock": N_("by the buyer's clock"),
+    "substituted_short": N_("partly substituted, producer is short"),
+    "undecided": N_("the rest is not decided yet"),
+    "open": N_("not decided yet"),
+}
+SUBSTITUTES: Final = {
+    "ask": N_("ask before another stands in"),
+    "size": N_("another size may stand in"),
+    "cheaper": N_("an equal or cheaper one may stand in"),
 }
 ALLOT_REASONS: Final = {
     "other_product": N_("nobody can promise it: its giver sells no such product"),
@@ -98,8 +134,14 @@ PEER_STATES: Final = {
     "connecting": N_("connecting"),
     "syncing": N_("syncing"),
     "connected": N_("connected"),
-    "refused": N_("turned away"),
+    "refused": N_("refuses us"),
+    "turned_away": N_("turned away"),
     "offline": N_("not connected"),
+}
+PEER_REASONS: Final = {
+    "device_retired": N_("device retired"),
+    "member_removed": N_("member removed"),
+    "other_circuit": N_("other circuit"),
 }
 PROCESS_STATES: Final = {
     "starting": N_("starting"),
@@ -158,6 +200,7 @@ STATEMENTS: Final = {
     "represented": N_("represented member"),
     "claim": N_("claim"),
     "claim_confirmed": N_("claim confirmed"),
+    "successor": N_("who goes on as a represented producer"),
     "draft": N_("draft of a cycle"),
     "repeat": N_("repeating cycle"),
     "for": N_("on behalf of another"),
@@ -171,6 +214,8 @@ AGAIN: Final = {
     "closed": N_("its cycle is closed"),
     "other_device": N_("another device keeps this right"),
     "spent": N_("spends a right: never said twice"),
+    "no_leave": N_("you may write for it no more"),
+    "anew": N_("if it still holds, say it anew yourself"),
 }
 LIMITS: Final = {
     "forked": N_("forked at {seq}"),
@@ -195,8 +240,13 @@ def statements(said_there: Iterable[tuple[str, str]], most: int = 3) -> str:
     for kind, about in names.items():
         known = [name for name in about if name]
         shown = [*known[:most], "…"] if len(known) > most else known
-        parts.append(": ".join(filter(None, (said(STATEMENTS, kind), ", ".join(shown)))))
+        parts.append(titled(said(STATEMENTS, kind), ", ".join(shown)))
     return "; ".join(parts)
+
+
+def titled(title: str, text: str) -> str:
+    """Say a title and what belongs to it, with the colon as the language writes it; a title alone has none."""
+    return _("{title}: {text}").format(title=title, text=text) if text else title
 
 
 def ago(timestamp: int, now: int) -> str:
@@ -265,3 +315,24 @@ def counted(amount: int, per: str) -> str:
 def wished(amount: int, tolerance: int, per: str) -> str:
     """Say how much is wanted, and how much more would be taken: "2 + 1"."""
     return f"{counted(amount, per)} + {counted(tolerance, per)}" if tolerance else counted(amount, per)
+
+
+def order_state(state: str, partly: Iterable[str]) -> str:
+    """Say the state of an order, and what else has become of a part of it."""
+    return ", ".join([said(ORDER_STATES, state), *(said(PARTLY, each) for each in partly)])
+
+
+def line_remark(
+    reason: str, confirmed: int | None, share: int | None, per: str, note: str, *, left: int = 0, substitute: str = ""
+) -> str:
+    """Say why a line of an order got less, and the share where the close left another one than was confirmed.
+
+    `note` is what the producer said of it. `left` is how much of it was not taken in, where some was; `substitute` what
+    may stand in for it.
+    """
+    why = titled(said(REASONS, reason), note)
+    if left:
+        why = titled(_("{amount} of it").format(amount=counted(left, per)), why)
+    if share is not None and share != confirmed:
+        why = titled(_("your share is {share}").format(share=counted(share, per)), why)
+    return "; ".join(filter(None, (why, said(SUBSTITUTES, substitute))))

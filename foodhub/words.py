@@ -6,6 +6,7 @@ English is the language of the source, and until `use` is called nothing else is
 """
 
 import os
+from datetime import datetime
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,15 @@ from foodhub.errors import N_, FoodhubError
 
 LOGS: Final = {"circuit": N_("members"), "catalog": N_("catalog"), "trade": N_("orders")}
 """What a log is called where a person reads it; its code stays what is typed, and what programs read."""
+_DAYS: Final = (
+    N_("Monday"),
+    N_("Tuesday"),
+    N_("Wednesday"),
+    N_("Thursday"),
+    N_("Friday"),
+    N_("Saturday"),
+    N_("Sunday"),
+)
 _LOCALE = Path(__file__).parent / "locale"
 _spoken = NullTranslations()
 
@@ -59,6 +69,17 @@ def say(error: FoodhubError) -> tuple[str, str]:
     return _(error.message).format_map(details), _(error.hint).format_map(details)
 
 
+def day_name(time: datetime) -> str:
+    """The day of the week of a time."""
+    return _(_DAYS[time.weekday()])
+
+
+def full_moment(time: datetime) -> str:
+    """A time with a zone, so that nothing about it is left open: "Thursday 2026-11-26 20:00 (Europe/Paris)"."""
+    zone = getattr(time.tzinfo, "key", None) or time.tzname() or ""
+    return f"{day_name(time)} {time:%Y-%m-%d %H:%M} ({zone})"
+
+
 class _Details(dict[str, object]):
     """Details to fill in, where a forgotten one shows as its name: saying an error must never raise another."""
 
@@ -69,9 +90,11 @@ class _Details(dict[str, object]):
 
 
 def _shown(name: str, value: object) -> object:
-    """A detail as people read it: lists joined, the names of logs and an error inside an error translated too."""
+    """A detail as people read it: lists joined, times with day and zone, log names and errors translated too."""
     if isinstance(value, FoodhubError):
         return say(value)[0]
+    if isinstance(value, datetime):
+        return full_moment(value)
     if isinstance(value, list | tuple):
         return ", ".join(str(_shown(name, item)) for item in value)
     return _(LOGS[value]) if name == "log" and isinstance(value, str) and value in LOGS else value

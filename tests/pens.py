@@ -23,6 +23,7 @@ from foodhub.circuit.statements import (
     proof_of_join,
 )
 from foodhub.log.encoding import encode
+from foodhub.log.forks import ForkProof, prove_fork
 from foodhub.log.keys import BoxKey, DeviceKeys, SigningKey, digest, seal_to
 from foodhub.log.run import CheckedRun, Run, write_run
 from foodhub.log.seal import seal
@@ -101,9 +102,13 @@ class Pen:
 
     def join(self, invite: SigningKey, *more: Any, charter: str = CHARTER) -> Paper:
         """Join on an invite."""
+        return self.write(0, self.joining(invite, charter), self.epoch, *more)
+
+    def joining(self, invite: SigningKey, charter: str = CHARTER) -> Join:
+        """Return what is signed to join on an invite, without any keys."""
         accepted = charter_hash(charter)
         proof = invite.sign("invite", proof_of_join(self.circuit, self.id, self.roles, accepted))
-        return self.write(0, Join(self.inception, self.roles, accepted, invite.public, proof), self.epoch, *more)
+        return Join(self.inception, self.roles, accepted, invite.public, proof)
 
 
 def invite_key(name: str) -> SigningKey:
@@ -122,6 +127,19 @@ def stranger_with(code: str, name: str, *roles: Role) -> tuple[Pen, Paper]:
     read = read_code(code)
     pen = Pen(name, *roles, circuit=read.circuit)
     return pen, pen.join(read.key)
+
+
+def keyless_with(code: str, name: str, *roles: Role) -> tuple[Pen, list[Paper], ForkProof]:
+    """Return a member that joins with an invite code, and the proof of a fork by which it has no box key."""
+    read = read_code(code)
+    pen = Pen(name, *roles, circuit=read.circuit)
+    joined = pen.write(0, pen.joining(read.key))
+    head = pen.heads[0]
+    one = pen.write(0, pen.epoch)
+    other = pen.write_payloads(0, one[1], MORNING + 1, (head.last, head.ids[-1]))
+    proof = prove_fork(pen.circuit, one[0], other[0])
+    assert proof is not None
+    return pen, [joined, one], proof
 
 
 changed = msgspec.structs.replace

@@ -5,7 +5,7 @@ from typing import Any
 
 from foodhub.catalog.statements import Product, Stock
 from foodhub.circuit.statements import Admit, Grant, Invite, Uninvite
-from foodhub.orders.hands import FIELDS, Behalf, ClaimConfirmed, Mandate, Represented, represented_id
+from foodhub.orders.hands import FIELDS, Behalf, ClaimConfirmed, Mandate, Represented, Successor, represented_id
 from foodhub.orders.statements import Allot, Cycle, Order, OrderLine, Profile, Total, derived_id
 from tests.pens import MORNING, Paper, Pen, invite_key
 
@@ -143,7 +143,11 @@ class Story:
 
     def claim(self, pen: Pen, other: Pen, third: Pen, number: bytes, version: int, role: Any) -> None:
         owner = represented_id(pen.id, number, role)
-        self.write(pen, 2, ClaimConfirmed(number, version, role, self.chance.choice([other, third]).id))
+        by = self.chance.choice([other, third]).id
+        if role == "producer":
+            self.write(pen, 1, Successor(number, version // 3 + 1, by, [(pen.device, self.chance.randint(1, 20))]))
+        else:
+            self.write(pen, 2, ClaimConfirmed(number, version // 3 + 1, by))
         self.ordered_for(other, owner, number, self.chance.randint(1, 3), role)
 
     def line(self, pen: Pen) -> OrderLine:

@@ -7,6 +7,7 @@ import re
 from base64 import b32decode, b32encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
+from hashlib import blake2b
 from typing import Final, Literal, NamedTuple, TypeVar
 from unicodedata import combining, normalize
 
@@ -32,6 +33,13 @@ _MISSING: Final[dict[Kind, tuple[str, str]]] = {
     "standing": ("no_such_standing_order", N_('There is no standing order "{text}".')),
 }
 
+_CALLED: Final[dict[Kind, str]] = {
+    "product": N_("Name it by the beginning of its id, its sku, or its name."),
+    "order": N_("Name it by its number, or whose it is."),
+    "purchase": N_("Name it by its number, its producer or its cycle."),
+    "standing": N_("Name it by its hub, or the beginning of its id."),
+}
+
 
 class Named(NamedTuple):
     """How a thing may be called: id in base32, sku or "", name, and what tells namesakes apart (a variant)."""
@@ -40,6 +48,11 @@ class Named(NamedTuple):
     sku: str
     name: str
     extra: str = ""
+
+
+def id_of_both(owner: bytes, local: bytes) -> str:
+    """Return an id of a fact whose local id others have too, such as the purchase orders of two hubs in one cycle."""
+    return base32_id(blake2b(owner + local, digest_size=16).digest())
 
 
 def base32_id(identity: bytes) -> str:
@@ -126,7 +139,7 @@ def _missing(kind: Kind, text: str, names: Sequence[Named]) -> FoodhubError:
     code, message = _MISSING[kind]
     by_form = {fold(named.name): named.name for named in names}
     near = [by_form[form] for form in get_close_matches(fold(text), by_form, n=3)]
-    hint = N_("Near it: {near}.") if near else N_("Name it by the beginning of its id, its sku, or its name.")
+    hint = N_("Near it: {near}.") if near else _CALLED.get(kind, N_("Name it by its name, or the beginning of its id."))
     return NotThereError(code, message, hint, text=text[:60], near=", ".join(near), suggestions=near)
 
 

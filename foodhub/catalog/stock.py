@@ -1,7 +1,8 @@
 """What is free of a product, from numbers alone, by how its stock is counted.
 
-A count says what lies on the shelf at its moment. What left the shelf before that moment is in the count already; what
-leaves it later still lies there, set aside. Quantities in g, ml or pieces, times in ms.
+A count says what lies on the shelf, and its producer says after which deliveries it was taken: what had left by then is
+in the count already, what was set aside and had not lies there still. Quantities in g, ml or pieces. No time enters
+here: goods do not leave because an hour has come.
 """
 
 from collections.abc import Hashable, Iterable
@@ -12,31 +13,47 @@ from foodhub.catalog.statements import StockMode
 K = TypeVar("K", bound=Hashable)
 
 
+class Left(NamedTuple):
+    """What its producer says has left of goods set aside: counts from the version `stock` on are without it.
+
+    It was the `held` that was left when `given` had been given in all.
+    """
+
+    stock: int = 0
+    given: int = 0
+    held: int = 0
+
+
+NOTHING = Left()
+"""What has left of goods of which nothing was said."""
+
+
 class Taken(NamedTuple, Generic[K]):
-    """What one cycle holds of a product, which leaves the shelf at `leaves`; None for a cycle that is not known."""
+    """What one cycle holds of a product, and how much of it lies on the shelf by the count in force."""
 
     cycle: K
-    leaves: int | None
     quantity: int
+    lies: int
 
 
-def weighs_on(taken: Taken[K], mode: StockMode, counted_at: int, cycle: K | None) -> bool:
-    """Say whether what a cycle holds is taken from what there is: of a count, or of the quantity for `cycle`."""
-    if mode == "counted":
-        return taken.leaves is None or taken.leaves >= counted_at
-    return mode != "on_demand" and taken.cycle == cycle
+def lying(given: int, held: int, left: Left, stock: int) -> int:
+    """Return how much of what is set aside lies on the shelf by a count of this version of a stock.
+
+    What was added since goods left, be it that more was given or that less is taken back, is not among them.
+    """
+    return held if left.stock > stock else min(held, max(given - left.given, held - left.held, 0))
 
 
-def free(
-    mode: StockMode, on_hand: int, counted_at: int, taken: Iterable[Taken[K]], cycle: K | None = None
-) -> int | None:
+def free(mode: StockMode, on_hand: int, taken: Iterable[Taken[K]], cycle: K | None = None) -> int | None:
     """Return how much can still be set aside; None without a limit, below zero where more is set aside than there is.
 
     Of goods with a quantity for each cycle it is what is free in `cycle`.
     """
     if mode == "on_demand":
         return None
-    return on_hand - sum(each.quantity for each in taken if weighs_on(each, mode, counted_at, cycle))
+    if mode == "counted":
+        return on_hand - sum(each.lies for each in taken)
+    return on_hand - sum(each.quantity for each in taken if each.cycle == cycle)
 
 
 def left_with(given: int, returned: int, lowered: int | None, told: int) -> int:

@@ -216,11 +216,16 @@ def proof_of_recovery(circuit: bytes, member: bytes, number: int, device: Device
 
 
 class Keeper(msgspec.Struct, frozen=True, array_like=True, tag="keeper"):
-    """Hand a right over to another device of the same member; it counts when written by who holds the turn before."""
+    """Hand a right over to another device of the same member; it counts when written by who holds the turn before.
+
+    `heads` are the last entries (log, seq) of its logs 1 and 2 that the writer had signed by then: whoever spends a
+    right of the member holds these first.
+    """
 
     right: Right
     turn: Seq
     device: Key
+    heads: list[tuple[Count, Seq]]
 
 
 class Erase(msgspec.Struct, frozen=True, array_like=True, tag="erase"):

@@ -8,6 +8,7 @@ from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import show, table
+from foodhub.cli.speaking import for_member, told
 from foodhub.errors import N_, UsageError
 from foodhub.node import state
 from foodhub.node.allotments import AllotmentRow, everything_free, find_cycle_with, list_allotments
@@ -16,7 +17,8 @@ from foodhub.node.cycles import CycleRow
 from foodhub.node.hat import Hat, shown_name
 from foodhub.node.home import now
 from foodhub.node.reading import Connection
-from foodhub.saying import ALLOT_REASONS, quantity, said
+from foodhub.node.sellers import in_name_of, seller_of
+from foodhub.saying import ALLOT_REASONS, ordered_by, quantity, said
 from foodhub.words import _, ngettext
 
 
@@ -68,7 +70,11 @@ def find_place(db: Connection, cycle: str, hub: str | None) -> tuple[CycleRow, b
 @command(
     "allot",
     signs=True,
-    examples=['foodhub allot "Week 48" --all', 'foodhub allot "Week 48" --to "Hub du Val" Carrots=40kg VO-LAI-1=30'],
+    examples=[
+        'foodhub allot "Week 48" --all',
+        'foodhub allot "Week 48" --to "Hub du Val" Carrots=40kg VO-LAI-1=30',
+        'foodhub allot "Week 48" Eggs=30 --for "Ferme du Lac" --by phone',
+    ],
     more=N_(
         "Quantities are totals, not additions; they can be raised, and lowered only by asking. --all sets all free"
         " stock aside."
@@ -78,6 +84,7 @@ def find_place(db: Connection, cycle: str, hub: str | None) -> tuple[CycleRow, b
 @argument("pairs", metavar="[PRODUCT=QUANTITY]...", nargs=-1)
 @option("--to", "hub", metavar="HUB", help=N_("The hub, where several sell in the cycle (else the one that made it)."))
 @option("--all", "everything", is_flag=True, help=N_("All your counted stock that is free."))
+@for_member
 @pass_call
 def allot(call: Call, cycle: str, pairs: tuple[str, ...], hub: str | None, everything: bool) -> None:
     """Set stock aside."""
@@ -102,10 +109,12 @@ async def _allot(call: Call, name: str, to: str | None, pairs: list[tuple[str, s
     async with pen(call) as held:
         read = held.node.read
         cycle, hub = await read(find_place, name, to)
-        wanted = await read(read_own, held.hat, pairs) or await read(everything_free, held.hat, cycle, hub)
+        seller = await read(seller_of, held.hat, call.for_name, told(call))
+        own = await read(in_name_of, held.hat, seller)
+        wanted = await read(read_own, own, pairs) or await read(everything_free, own, cycle, hub)
 
         def give(tx: Transaction, hat: Hat) -> tuple[int, list[AllotmentRow]]:
-            changed = set_aside(tx, hat, cycle, wanted, hub)
+            changed = set_aside(tx, hat, cycle, wanted, hub, seller=seller)
             return changed, list_allotments(tx.db, cycle)
 
         if wanted:
@@ -123,12 +132,21 @@ async def _allot(call: Call, name: str, to: str | None, pairs: list[tuple[str, s
 def draw_allotments(rows: Sequence[AllotmentRow]) -> None:
     """Print what is set aside, promised and ordered; nothing for none."""
     several, remarked = len({row.hub_id for row in rows}) > 1, any(row.reason for row in rows)
+    lowered = any(_asked_back(row) for row in rows)
     titles = [_("product"), _("producer"), _("set aside"), _("promised"), _("ordered"), _("id")]
-    titles += [_("hub")] * several + [_("remark")] * remarked
+    titles += [_("asked back")] * lowered + [_("hub")] * several + [_("remark")] * remarked
     lines: list[tuple[Any, ...]] = []
     for row in rows:
         amounts = [quantity(amount, row.unit) for amount in (row.set_aside, row.promised, row.ordered)]
-        more = [row.hub] * several + [said(ALLOT_REASONS, row.reason)] * remarked
-        lines.append((row.product, row.producer, *amounts, row.product_id[:8], *more))
+        more = [_asked_back(row)] * lowered + [row.hub] * several + [said(ALLOT_REASONS, row.reason)] * remarked
+        producer = ordered_by(row.producer, row.producer_id, row.written_by, row.told)
+        lines.append((row.product, producer, *amounts, row.product_id[:8], *more))
     if rows:
         table(titles, lines, right=(2, 3, 4))
+
+
+def _asked_back(row: AllotmentRow) -> str:
+    """Say how much a hub is asked to keep at most, "" where it holds no more than that."""
+    if row.lowered is None or row.lowered >= row.set_aside:
+        return ""
+    return _("to keep {amount}").format(amount=quantity(row.lowered, row.unit))

@@ -23,7 +23,7 @@ from foodhub.node.orders import OrderRow, find_order_of_home, list_orders
 from foodhub.node.products import find_product
 from foodhub.node.remarks import set_remark
 from foodhub.node.represented import buyer_of
-from foodhub.node.wanted import Wanted, read_changes
+from foodhub.node.wanted import Wanted, read_changes, require_once
 from foodhub.saying import money, wished
 from foodhub.words import _
 
@@ -119,13 +119,15 @@ def order_remark(call: Call, order: str, comment: str | None, pairs: tuple[str, 
     """Say a word about an order, and what may stand in for its lines."""
     if comment is None and not pairs:
         raise UsageError("no_remark", N_("Say what to remark."), N_("Write --comment or --substitute."))
-    consents = dict(_consent(*pair) for pair in split_pairs(pairs))
+    consents = [_consent(*pair) for pair in split_pairs(pairs)]
 
     def remark(tx: Transaction, hat: Hat, row: OrderRow) -> int:
-        keys = {}
-        for name, consent in consents.items():
+        keys: dict[tuple[bytes, bytes], Any] = {}
+        for name, consent in consents:
             product = find_product(tx.db, name)
-            keys[id_bytes(product.producer_id), id_bytes(product.id)] = consent
+            key = (id_bytes(product.producer_id), id_bytes(product.id))
+            require_once(key in keys, product.name)
+            keys[key] = consent
         aggregator, local = id_bytes(row.hub_id), id_bytes(row.id)
         buyer = _buyer(call, tx, hat, row)
         return int(set_remark(tx, hat, local, aggregator, comment=comment, consents=keys, buyer=buyer))

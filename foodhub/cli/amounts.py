@@ -1,21 +1,9 @@
 """Times and contents as people read them in tables. Programs get the plain values."""
 
 from datetime import datetime
-from typing import Final
 
-from foodhub.errors import N_
 from foodhub.saying import quantity
 from foodhub.words import _
-
-_DAYS: Final = (
-    N_("Monday"),
-    N_("Tuesday"),
-    N_("Wednesday"),
-    N_("Thursday"),
-    N_("Friday"),
-    N_("Saturday"),
-    N_("Sunday"),
-)
 
 
 def content(value: int, unit: str, per: str, name: str) -> str:
@@ -32,11 +20,7 @@ def moment(time: datetime) -> str:
     return time.strftime("%Y-%m-%d %H:%M")
 
 
-def full_moment(time: datetime, zone: str) -> str:
-    """Write a time so that nothing about it is left open: "Thursday 2026-11-26 20:00 (Europe/Paris)"."""
-    return f"{day_name(time)} {moment(time)} ({zone})"
-
-
-def day_name(time: datetime) -> str:
-    """Return the day of the week in the user's language."""
-    return _(_DAYS[time.weekday()])
+def span(begins: datetime, ends: datetime) -> str:
+    """Write from when to when: "2026-11-27 17:00 to 19:00"; the day of the end only where it is another one."""
+    last = f"{ends:%H:%M}" if begins.date() == ends.date() else moment(ends)
+    return _("{begins} to {ends}").format(begins=moment(begins), ends=last)

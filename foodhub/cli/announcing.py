@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from foodhub.cli.amounts import day_name
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, pass_call
 from foodhub.cli.output import say, show, text_lines
@@ -12,7 +11,7 @@ from foodhub.node.hat import choose_hat
 from foodhub.node.home import now
 from foodhub.node.overview import find_any
 from foodhub.node.reading import open_reading
-from foodhub.words import _, ngettext
+from foodhub.words import _, day_name, ngettext
 
 
 @command(

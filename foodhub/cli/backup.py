@@ -14,16 +14,16 @@ from typing import TypeVar
 
 import click
 
-from foodhub.cli.amounts import moment
 from foodhub.cli.asking import on_terminal
 from foodhub.cli.bar import Bar
+from foodhub.cli.beginning import UNSEALED
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import cell, say, show
 from foodhub.errors import N_, UsageError
 from foodhub.node.backup import RESTORED, Backup, back_up, check_free, check_target, clean_passphrase
 from foodhub.node.backup import restore as restore_home
-from foodhub.words import _, ngettext
+from foodhub.words import _, full_moment, ngettext
 
 T = TypeVar("T")
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -87,10 +87,11 @@ def restore(call: Call, file: Path, passphrase_file: Path | None) -> None:
 
 
 def _draw(call: Call, found: Backup) -> None:
-    made = moment(datetime.fromtimestamp(found.made / 1000, UTC).astimezone())
+    made = full_moment(datetime.fromtimestamp(found.made / 1000, UTC).astimezone())
     say(_("{home} is as it was on {made}: {counts}.").format(home=cell(call.home), made=made, counts=_counts(found)))
     if found.members:
         say(_("It was the home of: {members}").format(members=cell(", ".join(found.members))))
+    call.note(_(UNSEALED))
     call.note(_("It can be read and signs nothing yet. To go on, one of:"))
     call.note(_("- foodhub device enrol CODE, with the code that foodhub device add shows on another laptop of yours"))
     call.note(_("- foodhub recover, with the 24 recovery words, when no other laptop is left"))

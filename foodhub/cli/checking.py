@@ -40,7 +40,9 @@ def cycle_check(call: Call, cycle: str) -> int:
     def draw() -> None:
         for finding in found:
             _draw(finding)
-        if not found:
+        if row.state == "closed" and not row.draft:
+            say(_('"{cycle}" is closed.').format(cycle=row.name))
+        elif not found:
             say(_('Nothing is missing: "{cycle}" can open.').format(cycle=row.name))
 
     show(call, {"cycle": row.name, "state": verdict, "findings": [_said(finding) for finding in found]}, draw)

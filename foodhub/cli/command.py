@@ -4,7 +4,8 @@
 does.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import click
 
+from foodhub.cli.beginning import see_to
 from foodhub.cli.call import Call
 from foodhub.cli.table import Entry, entry
 from foodhub.cli.upgrading import bring_up_to_date
@@ -27,9 +29,14 @@ class Option(click.Option):
         record = super().get_help_record(ctx)
         if record is None:
             return None
-        text = _(self.help) if self.help else ""
-        needed = _("(required)")
-        return record[0], f"{text} {needed}" if self.required else text
+        parts = [_(self.help) if self.help else "", _range_of(self.type), _("(required)") if self.required else ""]
+        return record[0], " ".join(part for part in parts if part)
+
+
+def _range_of(kind: object) -> str:
+    """Say between which numbers an option lies, nothing where it may be any."""
+    least, most = getattr(kind, "min", None), getattr(kind, "max", None)
+    return "" if least is None or most is None else _("({least} to {most})").format(least=least, most=most)
 
 
 def kept(field: str) -> Callable[[click.Context, click.Parameter, Any], None]:
@@ -81,6 +88,15 @@ def signing() -> list[click.Parameter]:
     ]
 
 
+@contextmanager
+def _section(formatter: click.HelpFormatter, title: str) -> Iterator[None]:
+    """Indent what stands under a title, with the colon as the language writes it."""
+    formatter.write_paragraph()
+    formatter.write(_("{title}:").format(title=title) + "\n")
+    with formatter.indentation():
+        yield
+
+
 class _Speaking(click.Command):
     """What commands and groups share: help as summary, explanation, examples, options."""
 
@@ -100,7 +116,7 @@ class _Speaking(click.Command):
                 with formatter.indentation():
                     formatter.write_text(_(text))
         if self.examples:
-            with formatter.section(_("Examples")):
+            with _section(formatter, _("Examples")):
                 for line in self.examples:
                     formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
 
@@ -116,7 +132,7 @@ class _Speaking(click.Command):
                 (own if common.isdisjoint(parameter.opts) else shared).append(record)
         for title, records in ((_("Options"), own), (_("Everywhere"), shared)):
             if records:
-                with formatter.section(title):
+                with _section(formatter, title):
                     formatter.write_dl(records)
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
@@ -143,15 +159,16 @@ class Command(_Speaking):
         super().format_options(ctx, formatter)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command, on a home that is up to date."""
+        """Run the command, on a home that is up to date and has been seen to."""
         call = ctx.find_object(Call)
         if call is not None and self.up_to_date:
             bring_up_to_date(call)
+            see_to(call, ctx.command_path.split()[1])
         return super().invoke(ctx)
 
 
 def _write_commands(found: Entry, formatter: click.HelpFormatter) -> None:
-    with formatter.section(_("Commands")):
+    with _section(formatter, _("Commands")):
         formatter.write_dl([(name, _(each.summary)) for name, each in found.commands.items() if _exists(each)])
 
 

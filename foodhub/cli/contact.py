@@ -9,8 +9,8 @@ from foodhub.cli.speaking import for_member
 from foodhub.errors import N_, NotThereError, UsageError
 from foodhub.node.application import Transaction
 from foodhub.node.buyers import as_itself
-from foodhub.node.contacts import CardRow, card_of, choose_card, find_person, set_card
-from foodhub.node.erasing import ErasedRow, erase
+from foodhub.node.card_erasing import ErasedCard, erase_card
+from foodhub.node.contacts import CardRow, card_of, find_person, set_card
 from foodhub.node.hat import Hat, choose_hat
 from foodhub.node.reading import open_reading
 from foodhub.node.represented import behalf
@@ -77,28 +77,42 @@ def contact_show(call: Call, name: str | None) -> None:
 @command(
     "contact erase",
     signs=True,
-    examples=["foodhub contact erase"],
-    more=N_("Every node that learns of it lets go of the card, in all its versions. It can't be undone."),
+    examples=["foodhub contact erase", 'foodhub contact erase --for "Denise Roux"'],
+    more=N_(
+        "Every node that learns of it lets go of the card, in all its versions. It can't be undone. Whoever wrote for"
+        " you before you had a home is asked to erase what it typed, which its node does by itself."
+    ),
 )
 @for_member
 @pass_call
 def contact_erase(call: Call) -> None:
     """Erase the contact card."""
 
-    def gone(tx: Transaction, hat: Hat) -> list[ErasedRow]:
-        member = behalf(tx.db, hat, call.for_name).member
-        return erase(tx, hat, choose_card(tx, hat, member))
+    def gone(tx: Transaction, hat: Hat) -> ErasedCard:
+        return erase_card(tx, hat, call.for_name)
 
-    async def work() -> list[ErasedRow]:
+    async def work() -> ErasedCard:
         async with pen(call) as held:
-            rows = await held.node.rehearse(gone, held.hat)
-            text = ngettext(
-                "Erase the card: {n} entry. It can't be undone.",
-                "Erase the card: {n} entries. It can't be undone.",
-                len(rows),
-            )
-            confirm(call, held.hat.name, text.format(n=len(rows)))
+            confirm(call, held.hat.name, _question(await held.node.rehearse(gone, held.hat)))
             return await held.sign(gone)
 
-    rows = run(work())
-    show(call, rows, lambda: say(ngettext("{n} entry erased.", "{n} entries erased.", len(rows)).format(n=len(rows))))
+    done = run(work())
+    show(call, done, lambda: _draw_erased(done))
+
+
+def _question(planned: ErasedCard) -> str:
+    n = len(planned.erased)
+    text = ngettext(
+        "Erase the card: {n} entry. It can't be undone.", "Erase the card: {n} entries. It can't be undone.", n
+    )
+    asking = _("Ask {name} to erase the card that it typed. It can't be undone.")
+    lines = [text.format(n=n)] if n else []
+    return "\n".join([*lines, asking.format(name=planned.asked)] if planned.asked else lines)
+
+
+def _draw_erased(done: ErasedCard) -> None:
+    if n := len(done.erased):
+        say(ngettext("{n} entry erased.", "{n} entries erased.", n).format(n=n))
+    if done.asked:
+        text = _("{name} is asked to erase what it typed; until its node has heard of it, that can still be read.")
+        say(text.format(name=done.asked))

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from foodhub.cli.amounts import full_moment
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
-from foodhub.cli.cycle import change_own, when
+from foodhub.cli.cycle import change_cycle, change_own, when
 from foodhub.cli.output import say, show
-from foodhub.cli.overview import draw_cycle
+from foodhub.cli.overview import show_whole
 from foodhub.errors import N_, UsageError
 from foodhub.node.cycles import CycleRow, moment
-from foodhub.node.drafts import Copy, clone_cycle, publish
-from foodhub.node.repeating import end_repeat, next_openings, repeat_cycle
-from foodhub.words import _, ngettext
+from foodhub.node.drafts import Copy, clone_cycle, drop_draft, publish
+from foodhub.node.rejoining import set_again
+from foodhub.node.repeating import coming_by, end_repeat, next_openings, repeat_cycle
+from foodhub.words import _, full_moment, ngettext
 
 if TYPE_CHECKING:
     from foodhub.node.application import Transaction
@@ -30,7 +30,7 @@ MOST_WEEKS = 520
     "cycle publish",
     signs=True,
     examples=['foodhub cycle publish "Week 49"'],
-    more=N_("See first what is missing: foodhub cycle check. A draft whose opening has passed opens at once."),
+    more=N_("See first what is missing: foodhub cycle check DRAFT. A draft whose opening has passed opens at once."),
 )
 @argument("draft")
 @pass_call
@@ -41,8 +41,27 @@ def cycle_publish(call: Call, draft: str) -> None:
     def work(tx: "Transaction", hat: "Hat", row: CycleRow) -> CycleRow:
         return publish(tx, hat, row.key[1])
 
-    row = run(change_own(call, draft, work, lambda row: _('Publish the order cycle "{name}".').format(name=row.name)))
-    show(call, row, lambda: draw_cycle(row))
+    text = _('Publish the order cycle "{name}".')
+    show_whole(call, *run(change_cycle(call, draft, work, lambda row: text.format(name=row.name))))
+
+
+@command(
+    "cycle drop",
+    signs=True,
+    examples=['foodhub cycle drop "Week 49"'],
+    more=N_("A cycle that is published can't be taken back: close it, so that nobody orders in it."),
+)
+@argument("draft")
+@pass_call
+def cycle_drop(call: Call, draft: str) -> None:
+    """Drop a draft."""
+    from foodhub.cli.running import run
+
+    def work(tx: "Transaction", hat: "Hat", row: CycleRow) -> CycleRow:
+        return drop_draft(tx, hat, row.key[1])
+
+    row = run(change_own(call, draft, work, lambda row: _('Drop the draft "{name}".').format(name=row.name)))
+    show(call, row, lambda: say(_('The draft "{name}" is dropped.').format(name=row.name)))
 
 
 @command(
@@ -79,8 +98,7 @@ def cycle_clone(call: Call, /, cycle: str, **given: Any) -> None:
         return clone_cycle(tx, hat, row.key[1], Copy(name, given["weeks"], opens, closes, given["draft"]))
 
     text = _('Make an order cycle like "{name}".')
-    row = run(change_own(call, cycle, work, lambda row: text.format(name=row.name)))
-    show(call, row, lambda: draw_cycle(row))
+    show_whole(call, *run(change_cycle(call, cycle, work, lambda row: text.format(name=row.name))))
 
 
 @command(
@@ -93,7 +111,8 @@ def cycle_clone(call: Call, /, cycle: str, **given: Any) -> None:
     ],
     more=N_(
         "The next cycle is made when the one before has opened: a copy of it, at the same weekdays and hours. Weeks in"
-        " which it would open on a day to be skipped are left out."
+        " which it would open on a day to be skipped are left out. In somebody else's cycle your own sale comes again"
+        " with it by itself: --end stops that."
     ),
 )
 @argument("cycle")
@@ -110,23 +129,46 @@ def cycle_repeat(call: Call, /, cycle: str, **given: Any) -> None:
 
     def work(tx: "Transaction", hat: "Hat", row: CycleRow) -> dict[str, Any]:
         local = row.key[1]
+        given["own"] = row.draft or row.key[0] == hat.member
+        if not given["own"]:
+            return _with_coordinator(tx, hat, row, given)
         if given["end"]:
-            end_repeat(tx, hat, local)
-            return {"cycle": row.name, "weeks": 0, "next": []}
+            made = coming_by(tx.db, hat, end_repeat(tx, hat, local), tx.now)
+            return {"cycle": row.name, "weeks": 0, "next": [], "made": [each.name for each in made], "own": True}
         until = when(given["until"], row) if given["until"] is not None else 0
         rule = repeat_cycle(tx, hat, local, given["weeks"], skipped, until)
         opens = [moment(time, row.zone) for time in next_openings(tx.db, hat.member, rule, SHOWN)]
-        return {"cycle": row.name, "weeks": rule.weeks, "next": opens, "zone": row.zone}
+        return {"cycle": row.name, "weeks": rule.weeks, "next": opens, "made": [], "own": True}
 
     found = run(change_own(call, cycle, work, lambda row: _what(row, given)))
 
     def draw() -> None:
+        for name in found["made"]:
+            text = _('"{name}" was made already. If nobody shall order in it: foodhub cycle close "{name}"')
+            call.note(text.format(name=name))
         say(_ended(found) if given["end"] else _coming(found))
 
     show(call, {**found, "next": [time.isoformat() for time in found["next"]]}, draw)
 
 
+def _with_coordinator(tx: "Transaction", hat: "Hat", row: CycleRow, given: dict[str, Any]) -> dict[str, Any]:
+    """Let our own sale in somebody else's cycle come again with it, or no more."""
+    if given["weeks"] != 1 or given["skipped"] or given["until"] is not None:
+        raise UsageError(
+            "coordinator_says",
+            N_('When "{cycle}" comes again is for {hub} to say.'),
+            N_("Say only whether you sell in it again: with --end, or without."),
+            cycle=row.name,
+            hub=row.hub,
+        )
+    last = set_again(tx, hat, row, comes=not given["end"])
+    return {"cycle": last.name, "weeks": 0 if given["end"] else 1, "next": [], "made": [], "own": False}
+
+
 def _what(row: CycleRow, given: dict[str, Any]) -> str:
+    if not given["own"]:
+        again, ends = _('Sell again when "{name}" comes again.'), _('Sell no more when "{name}" comes again.')
+        return (ends if given["end"] else again).format(name=row.name)
     if given["end"]:
         return _('Let the order cycle "{name}" come no more.').format(name=row.name)
     text = ngettext(
@@ -138,11 +180,14 @@ def _what(row: CycleRow, given: dict[str, Any]) -> str:
 
 
 def _ended(found: dict[str, Any]) -> str:
-    return _('"{name}" comes no more.').format(name=found["cycle"])
+    text = _('"{name}" comes no more.') if found["own"] else _('When "{name}" comes again, you sell nothing in it.')
+    return text.format(name=found["cycle"])
 
 
 def _coming(found: dict[str, Any]) -> str:
-    times = "\n".join(f"  {full_moment(time, found['zone'])}" for time in found["next"])
+    if not found["own"]:
+        return _('When "{name}" comes again, you sell in it likewise.').format(name=found["cycle"])
+    times = "\n".join(f"  {full_moment(time)}" for time in found["next"])
     return _('"{name}" opens again:').format(name=found["cycle"]) + f"\n{times}"
 
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
-from foodhub.cli.amounts import full_moment
 from foodhub.cli.asking import choose, confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
@@ -16,8 +15,9 @@ from foodhub.errors import N_, UsageError
 from foodhub.node.cycles import CycleRow, list_cycles, new_cycle, zone_of
 from foodhub.node.drafts import draft_cycle, find_own
 from foodhub.node.home import now
+from foodhub.node.overview import Overview, overview
 from foodhub.orders.statements import SALES
-from foodhub.words import _
+from foodhub.words import _, full_moment
 
 if TYPE_CHECKING:
     from foodhub.node.application import Transaction
@@ -57,8 +57,11 @@ def cycle_new(call: Call, name: str, opens: str, closes: str, sale: str | None, 
 
     place = zone_named(zone)
     present = datetime.now(UTC)
-    window = (read_when(opens, present, place), read_when(closes, present, place))
+    begins = read_when(opens, present, place)
+    window = (begins, read_when(closes, behind(closes, begins), place))
     row = run(_new(call, check_name(name), window, place.key, sale, draft=draft))
+    text = _('Every producer may bring goods into it. Say who does: foodhub cycle bring "{name}" PRODUCER')
+    call.note(text.format(name=row.name))
     show(call, row, lambda: draw_cycle(row))
 
 
@@ -95,9 +98,9 @@ async def _new(
 
     async with pen(call) as held:
         said = [_("opens {time}"), _("closes {time}")]
-        shown = [text.format(time=full_moment(time, zone)) for text, time in zip(said, window, strict=True)]
+        shown = [text.format(time=full_moment(time)) for text, time in zip(said, window, strict=True)]
         call.note("\n".join(shown))
-        chosen = sale or _ask_sale(call)
+        chosen = sale or ask_sale(call)
         await held.node.rehearse(make, held.hat, chosen)
         text = (
             _('Make a draft of the order cycle "{name}" ({sale}).')
@@ -125,13 +128,33 @@ async def change_own(
         return await held.sign(change)
 
 
+async def change_cycle(
+    call: Call,
+    name: str,
+    work: "Callable[[Transaction, Hat, CycleRow], CycleRow]",
+    what: Callable[[CycleRow], str],
+) -> tuple[CycleRow, Overview]:
+    """Change a cycle or draft of ours like `change_own`; return it as a whole, so that its user sees what changed."""
+
+    def whole(tx: "Transaction", hat: "Hat", row: CycleRow) -> tuple[CycleRow, Overview]:
+        changed = work(tx, hat, row)
+        return changed, overview(tx.db, changed)
+
+    return await change_own(call, name, whole, what)
+
+
 def when(text: str, row: CycleRow, after: datetime | None = None) -> int:
     """Return a time (ms) that somebody typed for a cycle: of its zone, and the next one behind `after` (else now)."""
     found = read_when(text, after or datetime.now(UTC), zone_of(row.zone))
     return int(found.timestamp() * 1000)
 
 
-def _ask_sale(call: Call) -> str:
+def ask_sale(call: Call) -> str:
+    """Ask who sells to whom.
+
+    Raises:
+        UsageError: `sale_needed`, when nobody is there to ask.
+    """
     chosen = choose(call, _("Who sells to whom?"), [(sale, _(MEANINGS[sale])) for sale in SALES])
     if chosen is None:
         raise UsageError(
@@ -144,6 +167,11 @@ def _ask_sale(call: Call) -> str:
 
 
 def closing(text: str, row: CycleRow) -> int:
-    """Return a closing time (ms) as typed: a weekday is the next one behind the opening, "+2h" counts from now."""
+    """Return a closing time (ms) as typed for a cycle."""
+    return when(text, row, behind(text, row.opens))
+
+
+def behind(text: str, opens: datetime) -> datetime:
+    """Return from when a closing time is counted: a weekday is the next one behind the opening, "+2h" is from now."""
     present = datetime.now(UTC)
-    return when(text, row, present if text.strip().startswith("+") else max(present, row.opens))
+    return present if text.strip().startswith("+") else max(present, opens)

@@ -11,7 +11,7 @@ from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.desk import draw_desk
 from foodhub.cli.order import draw_order
-from foodhub.cli.output import show
+from foodhub.cli.output import plain, say, show
 from foodhub.cli.running import pen, run
 from foodhub.errors import N_
 from foodhub.node.application import Transaction
@@ -118,6 +118,14 @@ def order_substitute(
     _act(call, order, work, _("Give another product in the place of a line of the order {number} of {customer}."))
 
 
+_DECIDED = {
+    "cut": N_('In "{cycle}" what no case of {name} holds is left out.'),
+    "round_up": N_('In "{cycle}" you buy what no case of {name} holds as your own stock.'),
+    "open": N_('In "{cycle}" the producer is asked for a broken case of {name}.'),
+}
+"""What was decided, by the word one types."""
+
+
 @command(
     "cycle decide",
     signs=True,
@@ -134,7 +142,7 @@ def order_substitute(
 def cycle_decide(call: Call, cycle: str, product: str, what: Any) -> None:
     """Decide what becomes of what no case holds."""
 
-    async def work() -> DeskRow:
+    async def work() -> tuple[DeskRow, str]:
         async with pen(call) as held:
             row = await held.node.read(find_cycle, cycle, now())
             found = await held.node.read(find_product, product)
@@ -145,9 +153,15 @@ def cycle_decide(call: Call, cycle: str, product: str, what: Any) -> None:
                 return desk_row(tx.db, hat, row, tx.now)
 
             await held.node.rehearse(decided, held.hat)
-            text = _('What no case of {name} holds in "{cycle}": {what}.')
-            confirm(call, held.hat.name, text.format(name=found.name, cycle=row.name, what=what))
-            return await held.sign(decided)
+            said = _(_DECIDED[what]).format(name=found.name, cycle=row.name)
+            confirm(call, held.hat.name, said)
+            return await held.sign(decided), said
 
-    shown = run(work())
-    show(call, shown, lambda: draw_desk(shown))
+    shown, said = run(work())
+
+    def draw() -> None:
+        say(said)
+        say()
+        draw_desk(shown)
+
+    show(call, plain(shown) | {"decided": what}, draw)

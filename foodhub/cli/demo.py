@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import click
 
 from foodhub.catalog.ofn import read
+from foodhub.cli.command import command, option
 from foodhub.errors import N_, FoodhubError
 from foodhub.money import format_money
 from foodhub.node import (
@@ -44,7 +45,8 @@ from foodhub.node.application import Node, now, open_node
 from foodhub.node.hat import Hat, hats
 from foodhub.node.network import network
 from foodhub.node.recovery import confirm_words
-from foodhub.words import _, ngettext
+from foodhub.saying import titled
+from foodhub.words import _, full_moment, ngettext
 
 T = TypeVar("T")
 PATIENCE = 30.0
@@ -208,9 +210,8 @@ async def open_cycle(demo: Demo, hub: Hat) -> tuple[None, str]:
     for node in (demo.farm, demo.group):
         await demo.until(node, lambda db: cycles.list_cycles(db, now()))
     cycle = await demo.group.read(cycles.find_cycle, CYCLE, now())
-    return None, _("“{cycle}” is open until {closes}").format(
-        cycle=cycle.name, closes=cycle.closes.isoformat(timespec="minutes")
-    )
+    text = _("“{cycle}” is open until {closes}")
+    return None, text.format(cycle=cycle.name, closes=full_moment(cycle.closes))
 
 
 async def allot(demo: Demo, farms: list[Hat]) -> tuple[None, str]:
@@ -283,7 +284,7 @@ async def privacy(demo: Demo) -> tuple[None, str]:
     if opened:
         raise DemoError("demo_failed", N_("A producer could read an order."))
     rows = [row for row in await demo.farm.read(allotments.list_allotments, cycle) if row.promised]
-    return None, ", ".join(f"{row.product}: {row.promised}" for row in rows)
+    return None, ", ".join(titled(row.product, str(row.promised)) for row in rows)
 
 
 async def close(demo: Demo, hub: Hat, group: Hat) -> tuple[None, str]:
@@ -374,8 +375,13 @@ async def show(folder: Path, *, headless: bool) -> None:
             await FoodhubApp(demo.hub, hub).run_async()
 
 
-@click.command()
-@click.option("--headless", is_flag=True, help=_("Print the steps only; do not open the interface."))
+@command(
+    "demo",
+    examples=["foodhub demo", "foodhub demo --headless"],
+    more=N_("It works in a folder of its own, which is removed at the end; your home is not touched."),
+    up_to_date=False,
+)
+@option("--headless", is_flag=True, help=N_("Print the steps only; do not open the interface."))
 def demo(*, headless: bool) -> None:
     """Show the main job on three real nodes on this machine."""
     folder = Path(tempfile.mkdtemp(prefix="foodhub-demo-"))

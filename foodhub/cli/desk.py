@@ -1,20 +1,25 @@
 """`foodhub desk`: the queue of a hub or group, what waits for a person, and sharing by hand what came short."""
 
+from typing import Any
+
+import click
+
 from foodhub.catalog.naming import id_bytes
 from foodhub.cli.allot import split_pairs
-from foodhub.cli.amounts import moment
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
-from foodhub.cli.command import argument, command, pass_call
+from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import say, show, table
-from foodhub.errors import N_, NotThereError
+from foodhub.errors import N_, NotThereError, UsageError
 from foodhub.node.cycles import find_cycle
-from foodhub.node.desk_view import DeskOrder, DeskRow, QueueProduct, desk_row, list_desks
+from foodhub.node.desk_orders import DeskLine, DeskOrder
+from foodhub.node.desk_view import DeskRow, QueueProduct, desk_row, list_desks
 from foodhub.node.hat import choose_hat
 from foodhub.node.home import now
+from foodhub.node.products import ProductRow
 from foodhub.node.reading import open_reading
-from foodhub.saying import REASONS, quantity, said
-from foodhub.words import _, ngettext
+from foodhub.saying import REASONS, SUBSTITUTES, quantity, said, titled
+from foodhub.words import _, full_moment, ngettext
 
 STATES = {
     "open": N_("open"),
@@ -22,7 +27,18 @@ STATES = {
     "counted": N_("counted, being confirmed"),
     "confirmed": N_("all are told what they get"),
 }
-ORDERS = {"by_hand": N_("waits for your word"), "late": N_("late"), "refused": N_("refused")}
+SHARINGS = {
+    "queue": N_("by the queue, the last in lose"),
+    "proportional": N_("in proportion"),
+    "equal": N_("equally"),
+    "by_hand": N_("by hand"),
+}
+ORDERS = {
+    "by_hand": N_("waits for your word"),
+    "late": N_("late"),
+    "refused": N_("refused"),
+    "by_clock": N_("counts by the buyer's clock"),
+}
 
 
 @command(
@@ -52,7 +68,7 @@ def desk_show(call: Call, cycle: str | None) -> None:
 def draw_desk(row: DeskRow) -> None:
     """Print the desk of one cycle."""
     say(_("{cycle}: {state}").format(cycle=row.cycle, state=said(STATES, row.state)))
-    say(_("orders count until {time}").format(time=moment(row.until)))
+    say(_("orders count until {time}").format(time=full_moment(row.until)))
     if row.state in {"counted", "confirmed"}:
         text = ngettext(
             "{done} of {n} customer has its confirmation",
@@ -60,6 +76,9 @@ def draw_desk(row: DeskRow) -> None:
             row.customers,
         )
         say(text.format(done=row.confirmed, n=row.customers))
+    if row.reopened:
+        text = _('"{cycle}" was opened again. Your customers can order once you do too: {command}')
+        say(text.format(cycle=row.cycle, command=f'foodhub cycle sell "{row.cycle}" --closes WHEN'))
     for product in row.products:
         say()
         _draw_product(product)
@@ -76,17 +95,48 @@ def _draw_product(row: QueueProduct) -> None:
         sums.append(_("promised {amount}").format(amount=quantity(row.promised, row.unit)))
     if row.size:
         sums.append(_("case of {amount}").format(amount=quantity(row.size, row.unit)))
-    say(f"{row.product}: {', '.join(sums)}")
+    say(titled(row.product, ", ".join(sums)))
     if row.asks:
-        say(_("Say what becomes of what no case holds: foodhub cycle decide"))
+        say(_("Say what becomes of what no case holds: foodhub cycle decide CYCLE PRODUCT WHAT"))
+    if row.available is not None:
+        text = _("There is only {amount}; shared {how}")
+        shared = text.format(amount=quantity(row.available, row.unit), how=said(SHARINGS, row.sharing))
+        say(titled(shared, row.reason))
     if row.short is not None:
-        text = _("There is only {amount}; share it with: foodhub desk share")
-        say(text.format(amount=quantity(row.short, row.unit)))
+        say(_("Share it: foodhub desk share CYCLE PRODUCT CUSTOMER=QUANTITY, or --rule RULE"))
+    if row.shares:
+        _draw_shares(row)
+        return
     lines = [
-        (number, _customer(each.customer, each.customer_id), each.order, _sum(each.quantity, each.tolerance, row.unit))
+        (
+            number,
+            _customer(each.customer, each.customer_id),
+            each.order,
+            _sum(each.quantity, each.tolerance, row.unit),
+            said(SUBSTITUTES, each.substitute),
+        )
         for number, each in enumerate(row.rows, 1)
     ]
-    table((_("turn"), _("customer"), _("order"), _("wanted")), lines, right=(0, 3))
+    titles = (_("turn"), _("customer"), _("order"), _("wanted"), _("remark"))
+    shown = 5 if any(each.substitute for each in row.rows) else 4
+    table(titles[:shown], [line[:shown] for line in lines], right=(0, 3))
+
+
+def _draw_shares(row: QueueProduct) -> None:
+    """Print what each customer gets, for whoever packs."""
+    lines = [
+        (
+            _customer(each.customer, each.customer_id),
+            each.order,
+            _sum(each.quantity, each.tolerance, row.unit),
+            quantity(each.confirmed, row.unit),
+            quantity(each.share, row.unit),
+            "; ".join(filter(None, (said(REASONS, each.reason), said(SUBSTITUTES, each.substitute)))),
+        )
+        for each in row.shares
+    ]
+    titles = (_("customer"), _("order"), _("wanted"), _("confirmed"), _("gets"), _("remark"))
+    table(titles, lines, right=(2, 3, 4))
 
 
 def _sum(amount: int, tolerance: int, unit: str) -> str:
@@ -100,59 +150,114 @@ def _customer(name: str | None, identity: str) -> str:
 
 def _draw_orders(orders: list[DeskOrder]) -> None:
     lines = [
-        (each.order, _customer(each.customer, each.customer_id), said(ORDERS, each.state), said(REASONS, each.reason))
+        (
+            each.order,
+            _customer(each.customer, each.customer_id),
+            said(ORDERS, each.state),
+            _("a change") if each.changes and each.lines else "",
+            ", ".join(_wanted(line) for line in each.lines),
+            "" if each.state in {"by_hand", "by_clock"} else said(REASONS, each.reason),
+        )
         for each in orders
     ]
-    table((_("order"), _("customer"), _("state"), _("remark")), lines)
+    table((_("order"), _("customer"), _("state"), "", _("wants"), _("remark")), lines)
+    states = {each.state for each in orders}
+    if "by_hand" in states:
+        say(_("Say yes or no: foodhub order confirm ORDER, or foodhub order decline ORDER"))
+    if "late" in states:
+        say(_("Let a late one count all the same: foodhub order accept-late ORDER"))
+
+
+def _wanted(line: DeskLine) -> str:
+    """Say what is wanted of a product, and how much of it is in the queue."""
+    text = f"{line.product} {quantity(line.wanted, line.unit)}"
+    if not line.held:
+        return text
+    return _("{wanted} instead of {held}").format(wanted=text, held=quantity(line.held, line.unit))
 
 
 @command(
     "desk share",
     signs=True,
-    examples=['foodhub desk share "Week 48" Carrots Dupont=2kg 3f2a=1.5kg'],
+    examples=[
+        'foodhub desk share "Week 48" Carrots Dupont=2kg 3f2a=1.5kg',
+        'foodhub desk share "Week 48" Carrots --rule proportional',
+    ],
     more=N_(
-        "For products whose rule is by_hand, once their producer is short. The shares add up to what there is; who is"
-        " not named gets nothing. A customer is named, or by the beginning of its id."
+        "After the close, once a producer is short, whatever the rule was. Shares by hand add up to what there is; who"
+        " is not named gets nothing. A customer is named, or by the beginning of its id. With --rule it is shared by"
+        " that one instead. All customers are told; it holds in this cycle alone."
     ),
 )
 @argument("cycle")
 @argument("product")
-@argument("pairs", metavar="CUSTOMER=QUANTITY...", nargs=-1, required=True)
+@argument("pairs", metavar="[CUSTOMER=QUANTITY]...", nargs=-1)
+@option(
+    "--rule",
+    metavar="queue|proportional|equal",
+    type=click.Choice(("queue", "proportional", "equal")),
+    help=N_("Share by this rule, not by hand."),
+)
 @pass_call
-def desk_share(call: Call, cycle: str, product: str, pairs: tuple[str, ...]) -> None:
+def desk_share(call: Call, cycle: str, product: str, pairs: tuple[str, ...], rule: Any) -> None:
     """Share what there is."""
     from foodhub.cli.running import run
 
-    row = run(_share(call, cycle, product, split_pairs(pairs)))
+    if bool(pairs) is bool(rule):
+        raise UsageError(
+            "shares_or_rule",
+            N_("Say what each customer gets, or by which rule it is shared: one of the two."),
+            N_("Write CUSTOMER=QUANTITY for each, or --rule queue, proportional or equal."),
+        )
+    row = run(_share(call, cycle, product, split_pairs(pairs), rule))
     show(call, row, lambda: draw_desk(row))
 
 
-async def _share(call: Call, name: str, product: str, pairs: list[tuple[str, str]]) -> DeskRow:
+async def _share(call: Call, name: str, product: str, pairs: list[tuple[str, str]], rule: Any) -> DeskRow:
     from foodhub.cli.running import pen
     from foodhub.node.application import Transaction
-    from foodhub.node.deciding import set_shares
+    from foodhub.node.deciding import set_shares, set_sharing
     from foodhub.node.hat import Hat
-    from foodhub.node.products import find_product, read_count
+    from foodhub.node.products import find_product
 
     async with pen(call) as held:
         cycle = await held.node.read(find_cycle, name, now())
         found = await held.node.read(find_product, product)
         row = await held.node.read(desk_row, held.hat, cycle, now())
         queue = next((each for each in row.products if each.product_id == found.id), None)
-        shares = {
-            _find(queue, customer): read_count(found.name, found.price_per, amount)  # type: ignore[arg-type]
-            for customer, amount in pairs
-        }
+        shares = _shares(queue, found, pairs)
         key = (id_bytes(found.producer_id), id_bytes(found.id))
 
         def share(tx: Transaction, hat: Hat) -> tuple[int, DeskRow]:
-            count = set_shares(tx, hat, cycle, key, shares)
+            count = set_sharing(tx, hat, cycle, key, rule) if rule else set_shares(tx, hat, cycle, key, shares)
             return count, desk_row(tx.db, hat, cycle, tx.now)
 
         count, _row = await held.node.rehearse(share, held.hat)
         text = ngettext("Tell {n} customer its share of {name}.", "Tell {n} customers their shares of {name}.", count)
         confirm(call, held.hat.name, text.format(n=count, name=found.name))
         return (await held.sign(share))[1]
+
+
+def _shares(queue: QueueProduct | None, product: ProductRow, pairs: list[tuple[str, str]]) -> dict[bytes, int]:
+    """Read what each customer gets (pieces, g or ml).
+
+    Raises:
+        UsageError: a quantity is none, or `customer_twice`. And see `_find`.
+    """
+    from foodhub.node.products import read_count
+
+    shares: dict[bytes, int] = {}
+    for text, amount in pairs:
+        customer = _find(queue, text)
+        if customer in shares:
+            raise UsageError(
+                "customer_twice",
+                N_('The customer "{text}" stands there twice.'),
+                N_("Name each customer once."),
+                text=text,
+            )
+        shares[customer] = read_count(product.name, product.price_per, amount)  # type: ignore[arg-type]
+    return shares
 
 
 def _find(queue: QueueProduct | None, text: str) -> bytes:

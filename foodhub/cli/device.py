@@ -96,7 +96,7 @@ def _day(moment: datetime | None) -> str:
     signs=True,
     examples=["foodhub device add", "foodhub device add --wait", "foodhub device add --hours 2"],
     more=N_(
-        "Type or paste the code at the other laptop, after: foodhub device enrol."
+        "Type or paste the code at the other laptop, after: foodhub device enrol CODE."
         " Whoever has it can sign in your name, once, until it expires: show it to nobody else."
     ),
 )

@@ -43,7 +43,7 @@ def disputed(call: Call, reissue: str | None) -> None:
     if not plan:
         call.note(_("Nothing of yours is set aside."))
     if any(row.state == "other_device" for row in plan):
-        call.note(_("What another device keeps is said again there. If its log forked: foodhub device retire"))
+        call.note(_("What another device keeps is said again there. If its log forked: foodhub device retire DEVICE"))
     signed = 0 if call.dry_run else signed
     show(call, {"signed": signed, "facts": plan}, lambda: _draw_plan(call, plan, signed))
 
@@ -79,14 +79,19 @@ async def _reissue(call: Call) -> tuple[list[AgainRow], int]:
             return plan, 0
         await held.node.rehearse(say_again, held.hat)
         text = ngettext("Say {n} thing again:", "Say {n} things again:", len(wanted)).format(n=len(wanted))
-        names = [f"  {said(STATEMENTS, row.kind)} {row.name}" for row in wanted]
+        names = [f"  {said(STATEMENTS, row.kind)} {_about(row)}" for row in wanted]
         confirm(call, held.hat.name, "\n".join([text, *names]))
         return plan, await held.sign(say_again)
 
 
+def _about(row: AgainRow) -> str:
+    """Return what a statement is about, and for whom it was written where that was another."""
+    return f"{row.name} ({row.owner})" if row.owner and row.owner != row.name else row.name
+
+
 def _draw_plan(call: Call, plan: Sequence[AgainRow], signed: int) -> None:
     titles = (_("statement"), _("about"), _("version"), _("what happens"))
-    lines = [(said(STATEMENTS, row.kind), row.name, row.version or "", said(AGAIN, row.state)) for row in plan]
+    lines = [(said(STATEMENTS, row.kind), _about(row), row.version or "", said(AGAIN, row.state)) for row in plan]
     if plan:
         table(titles, lines, right=(2,))
     if plan and not call.dry_run:

@@ -31,6 +31,10 @@ STATES = {
     "done": N_("done"),
     "withdrawn": N_("withdrawn"),
 }
+SCOPES = {
+    "orders": N_("what it answered to orders"),
+    "card": N_("the contact card that it typed"),
+}
 _RANGE = re.compile(r"(\d{1,15})(?:-(\d{1,15}))?")
 _FOR_EVER = N_(
     "What was signed is gone for ever, on every node that hears of it; only that something stood there stays."
@@ -211,11 +215,12 @@ def erase_list(call: Call) -> None:
         call.note(_("Nobody asked to erase anything."))
 
     def draw() -> None:
-        titles = (_("who asks"), _("whom"), _("asked on"), _("state"), _("all of it on"))
+        titles = (_("who asks"), _("whom"), _("what"), _("asked on"), _("state"), _("all of it on"))
         lines: list[tuple[Any, ...]] = [
             (
                 row.requester,
                 row.about,
+                _(SCOPES[row.scope]),
                 moment(row.asked_at.astimezone()),
                 _(STATES[row.state]),
                 moment(row.earliest.astimezone()) if row.earliest else "",

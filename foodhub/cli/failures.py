@@ -7,6 +7,7 @@ may hold a secret, so arguments and local values are never written.
 import sys
 import tempfile
 import traceback
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def _data(value: Any) -> Any:
         return {str(name): _data(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_data(item) for item in value]
-    return value
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _write(text: str) -> None:
@@ -90,8 +91,23 @@ def _bad_value(error: click.BadParameter, more: dict[str, Any]) -> FoodhubError:
         choices = ", ".join(map(str, kind.choices))
         return UsageError("bad_choice", N_("{name} is one of: {choices}."), SEE_HELP, choices=choices, **more)
     if isinstance(kind, click.types.IntParamType | click.types.FloatParamType):
-        return UsageError("bad_number", N_("{name} is a number in its range."), SEE_HELP, **more)
+        return UsageError("bad_number", _number(kind), SEE_HELP, **more, **_bounds(kind))
     return UsageError("bad_value", N_("{name} can't be used: {reason}"), SEE_HELP, **more)
+
+
+def _number(kind: object) -> str:
+    """Return the sentence that says which numbers an option takes."""
+    match _bounds(kind):
+        case {"most": _most, "least": _least}:
+            return N_("{name} is a number from {least} to {most}.")
+        case {"least": _least}:
+            return N_("{name} is a number, {least} or more.")
+    return N_("{name} is a number.")
+
+
+def _bounds(kind: object) -> dict[str, Any]:
+    bounds = {"least": getattr(kind, "min", None), "most": getattr(kind, "max", None)}
+    return {name: value for name, value in bounds.items() if value is not None}
 
 
 def _name_of(error: click.BadParameter) -> str:

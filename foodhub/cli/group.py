@@ -86,7 +86,7 @@ def _still_ordered(standing: list[OrderRow]) -> list[str]:
 @command(
     "group show",
     examples=["foodhub group show", "foodhub group show --json"],
-    more=N_("A group sees all its households, a household itself alone; the number is that of its basket."),
+    more=N_("A group sees all its households, by the numbers of their baskets; a household sees itself alone."),
 )
 @pass_call
 def group_show(call: Call) -> None:
@@ -102,7 +102,7 @@ def _draw(row: GroupRow) -> None:
     titles = (_("basket"), _("household"), _("phone"), _("address"), "", _("id"))
     lines = [
         (
-            each.number,
+            each.number or "",
             each.name or _("household {id}").format(id=each.id[:4]),
             each.phone,
             each.address,

@@ -19,9 +19,12 @@ from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import cell, say, show
 from foodhub.cli.running import Pen, pen, run
+from foodhub.cli.speaking import for_member, told
 from foodhub.errors import N_, FoodhubError, NotThereError, RefusedError, UsageError
+from foodhub.node.buyers import Buyer
 from foodhub.node.catalog_import import IMPORT_SLICE, ImportPlan, import_slice, plan_import, zero_stock
 from foodhub.node.hat import currency
+from foodhub.node.sellers import in_name_of, seller_of
 from foodhub.words import _, ngettext
 from foodhub.words import say as say_error
 
@@ -34,6 +37,7 @@ _STANDARD_INPUT = Path("-")
     examples=[
         "foodhub product import products.csv --dry-run",
         'foodhub product import shared.csv --producer "Ferme du Val" --as Val',
+        'foodhub product import lac.csv --for "Ferme du Lac" --by paper',
     ],
     more=N_(
         "All rows are checked first: with a bad one nothing is imported, and every fault is listed with its place."
@@ -44,6 +48,7 @@ _STANDARD_INPUT = Path("-")
 @option("--producer", metavar="NAME", help=N_("Of several producers in one file, import this one's rows."))
 @option("--skip-bad", is_flag=True, help=N_("Import the good rows although others have faults."))
 @option("--zero-missing", is_flag=True, help=N_("Set the stock of your products that are not in the file to 0."))
+@for_member
 @pass_call
 def product_import(call: Call, file: Path, producer: str | None, skip_bad: bool, zero_missing: bool) -> None:
     """Import a file."""
@@ -75,13 +80,15 @@ class _Import:
             faults = [said(fault) for fault in sheet.faults]
             self._judge(faults)
             name, rows = self._rows(sheet)
-            plan = await held.node.read(plan_import, held.hat, rows, zero_missing=self._zero_missing)
+            seller = await held.node.read(seller_of, held.hat, self._call.for_name, told(self._call))
+            own = (await held.node.read(in_name_of, held.hat, seller)).name
+            plan = await held.node.read(plan_import, held.hat, rows, zero_missing=self._zero_missing, seller=seller)
             if plan.new or plan.changed or plan.zeroed:
-                self._ask(held, name, plan)
+                self._ask(held, (name, own), plan)
                 if not self._call.dry_run:
-                    await self._write(held, plan)
-            elif _differs(name, held.hat.name):
-                self._call.note(_other_name(name, held.hat.name))
+                    await self._write(held, plan, seller)
+            elif _differs(name, own):
+                self._call.note(_other_name(name, own))
         counts = {"new": plan.new, "changed": plan.changed, "unchanged": plan.unchanged, "zeroed": len(plan.zeroed)}
         return {**counts, "skipped": len({fault["line"] for fault in faults}), "faults": faults}
 
@@ -134,7 +141,7 @@ class _Import:
             )
         return next(iter(sheet.producers), ""), sheet.rows
 
-    def _ask(self, held: Pen, name: str, plan: ImportPlan) -> None:
+    def _ask(self, held: Pen, names: tuple[str, str], plan: ImportPlan) -> None:
         """Show what is about to happen; a producer of another name is shown with it, and said where nobody is asked."""
         parts = [
             ngettext(
@@ -149,20 +156,20 @@ class _Import:
                 zeroed=len(plan.zeroed),
             )
         ]
-        if _differs(name, held.hat.name):
-            parts.insert(0, _other_name(name, held.hat.name))
+        if _differs(*names):
+            parts.insert(0, _other_name(*names))
             if self._call.yes or self._call.dry_run or not on_terminal():
                 self._call.note(parts[0])
         confirm(self._call, held.hat.name, "\n".join(parts))
 
-    async def _write(self, held: Pen, plan: ImportPlan) -> None:
+    async def _write(self, held: Pen, plan: ImportPlan, seller: Buyer) -> None:
         """Sign the rows in slices, so that nobody else who writes has to wait; what was signed stays if it stops."""
         for first in range(0, len(plan.rows), IMPORT_SLICE):
-            await held.sign(import_slice, plan.rows[first : first + IMPORT_SLICE])
+            await held.sign(import_slice, plan.rows[first : first + IMPORT_SLICE], seller)
             text = ngettext("{done} of {count} row", "{done} of {count} rows", len(plan.rows))
             self._call.progress(text.format(done=first, count=len(plan.rows)))
         for first in range(0, len(plan.zeroed), IMPORT_SLICE):
-            await held.sign(zero_stock, plan.zeroed[first : first + IMPORT_SLICE])
+            await held.sign(zero_stock, plan.zeroed[first : first + IMPORT_SLICE], seller)
         self._call.progress("")
 
 

@@ -15,7 +15,7 @@ from foodhub.cli.command import command, option, pass_call
 from foodhub.cli.output import say, show
 from foodhub.cli.paper_words import ask_back
 from foodhub.cli.running import run
-from foodhub.errors import N_
+from foodhub.errors import N_, UsageError
 from foodhub.node import recovery, setup
 from foodhub.node.application import open_node
 from foodhub.node.hat import Hat
@@ -60,6 +60,7 @@ def init(call: Call, name: str, roles: tuple[str, ...], always_on: bool | None) 
             read(call.home, setup.check_free, name)
         call.end_dry_run()
         return
+    _require_shown(call)
     hat, words = run(_make(call, name, roles, "hub" in roles if always_on is None else always_on))
     found = {"id": base32_id(hat.member), "name": hat.name, "roles": list(hat.roles), "home": str(call.home)}
     show(call, found | {"recovery_words": words}, lambda: _draw(call, found, words))
@@ -67,6 +68,20 @@ def init(call: Call, name: str, roles: tuple[str, ...], always_on: bool | None) 
         _confirm(call, hat, words)
     if not call.json:
         call.note(_("Next: foodhub circuit found NAME, or foodhub circuit join INVITE"))
+
+
+def _require_shown(call: Call) -> None:
+    """Make sure that the recovery words will be seen by somebody: they are kept nowhere, and never shown again.
+
+    Raises:
+        UsageError: `words_unseen`.
+    """
+    if not (call.json or sys.stderr.isatty() or sys.stdout.isatty()):
+        raise UsageError(
+            "words_unseen",
+            N_("Nobody would see the 24 recovery words, as there is no terminal, and they are shown only once."),
+            N_("Run this on a terminal, or with --json and keep what it prints: the words stand in it."),
+        )
 
 
 async def _make(call: Call, name: str, roles: tuple[str, ...], always_on: bool) -> tuple[Hat, list[str]]:
@@ -90,9 +105,6 @@ def _confirm(call: Call, hat: Hat, words: list[str]) -> None:
 
 def _draw(call: Call, found: dict[str, Any], words: list[str]) -> None:
     say(_("{name} ({roles}) is set up in {home}.").format(**found | {"roles": roles_said(found["roles"])}))
-    if not (sys.stderr.isatty() or sys.stdout.isatty()):
-        call.note(_("The recovery words were not shown, as there is no terminal; with --json they are printed."))
-        return
     call.note(_("Recovery words: write them on paper, in this order. They are shown only now."))
     for first in range(0, len(words), _IN_A_ROW):
         row = [f"{first + n + 1:>2} {one:<10}" for n, one in enumerate(words[first : first + _IN_A_ROW])]

@@ -10,12 +10,9 @@ from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import option
 from foodhub.cli.output import cell
-from foodhub.errors import N_, UsageError
-from foodhub.node.cycles import CycleRow
+from foodhub.errors import N_
 from foodhub.node.hat import Hat
-from foodhub.node.home import now
-from foodhub.node.reading import Connection
-from foodhub.node.recounting import AtCount, find_delivered
+from foodhub.node.recounting import AtCount
 from foodhub.saying import quantity
 from foodhub.words import _
 
@@ -24,22 +21,6 @@ def delivered(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--delivered`, the closed cycles of which our goods have left."""
     text = N_("What you sold in this closed cycle has left your shelf. May be repeated.")
     return option("--delivered", metavar="CYCLE", multiple=True, help=text)(function)
-
-
-def find_all_delivered(db: Connection, hat: Hat, seller: Hat, names: Sequence[str]) -> list[CycleRow]:
-    """Return the cycles that were named with `--delivered`.
-
-    Raises:
-        UsageError: `delivered_for_another`: it is noted at home, so only whoever keeps the stock can say it.
-    """
-    if names and seller.member != hat.member:
-        raise UsageError(
-            "delivered_for_another",
-            N_("Only {name} can say what has left its shelf."),
-            N_("Count without --delivered: what is set aside is then taken as still there."),
-            name=seller.name,
-        )
-    return [find_delivered(db, hat, name, now()) for name in names]
 
 
 def tell_leaving(call: Call, rows: Sequence[AtCount]) -> bool:

@@ -6,11 +6,13 @@ from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import show
 from foodhub.cli.running import pen, run
+from foodhub.cli.speaking import for_member, told
 from foodhub.errors import N_
 from foodhub.node.allotments import AllotmentRow, list_allotments
 from foodhub.node.application import Transaction
 from foodhub.node.hat import Hat, shown_name
 from foodhub.node.lowering import lower
+from foodhub.node.sellers import in_name_of, seller_of
 from foodhub.words import _, ngettext
 
 
@@ -28,6 +30,7 @@ from foodhub.words import _, ngettext
 @argument("pairs", metavar="PRODUCT=QUANTITY...", nargs=-1, required=True)
 @option("--to", "hub", metavar="HUB", help=N_("The hub, where several sell in the cycle (else the one that made it)."))
 @option("--override", is_flag=True, help=N_("Do not wait for the hub; goods may be promised twice."))
+@for_member
 @pass_call
 def allot_lower(call: Call, cycle: str, pairs: tuple[str, ...], hub: str | None, override: bool) -> None:
     """Ask for stock back."""
@@ -50,11 +53,12 @@ async def _lower(
 ) -> tuple[int, list[AllotmentRow], str]:
     async with pen(call) as held:
         cycle, hub = await held.node.read(find_place, name, to)
-        wanted = await held.node.read(read_own, held.hat, pairs)
+        seller = await held.node.read(seller_of, held.hat, call.for_name, told(call))
+        wanted = await held.node.read(read_own, await held.node.read(in_name_of, held.hat, seller), pairs)
         whom = await held.node.read(shown_name, hub or cycle.key[0])
 
         def ask(tx: Transaction, hat: Hat) -> tuple[int, list[AllotmentRow]]:
-            changed = lower(tx, hat, cycle, wanted, hub, override=override)
+            changed = lower(tx, hat, cycle, wanted, hub, override=override, seller=seller)
             return changed, list_allotments(tx.db, cycle)
 
         await held.node.rehearse(ask, held.hat)

@@ -56,7 +56,7 @@ def member_add(call: Call, name: str, represented: bool, role: str, phone: str, 
     if not represented:
         raise UsageError(
             "say_represented",
-            N_("A member with a computer comes in on an invite: foodhub circuit invite"),
+            N_("A member with a computer comes in on an invite: foodhub circuit invite --role household"),
             N_("For one without, add --represented."),
         )
     chosen = next(each for each in _ROLES if each == role)
@@ -91,7 +91,8 @@ def _state(row: RepresentedRow) -> str:
         return _("no more")
     if row.claimed_by:
         return _("has a home of its own")
-    return _("by this home; {id} says it is this member").format(id=row.waiting[:8]) if row.waiting else _("yes")
+    ids = ", ".join(each[:8] for each in row.waiting)
+    return _("by this home; {id} says it is this member").format(id=ids) if ids else _("yes")
 
 
 @command("member list", examples=["foodhub member list", "foodhub member list --json"])
@@ -186,12 +187,13 @@ def member_claim(call: Call, member_id: str, representative: str) -> None:
     more=N_("Make sure by other means who it is. You type no more for it from then on; its own entries rule."),
 )
 @argument("name")
+@option("--who", metavar="ID", help=N_("Which of several that say so, by the beginning of its id."))
 @pass_call
-def member_confirm(call: Call, name: str) -> None:
+def member_confirm(call: Call, name: str, who: str | None) -> None:
     """Confirm who a represented member is."""
 
     def write(tx: Transaction, hat: Hat) -> RepresentedRow:
-        return confirm_claim(tx, hat, find_represented(tx.db, hat, name))
+        return confirm_claim(tx, hat, find_represented(tx.db, hat, name), who)
 
     async def work() -> RepresentedRow:
         async with pen(call) as held:

@@ -16,7 +16,7 @@ from foodhub.node import live, state
 from foodhub.node.alerts import Alert, turned_away
 from foodhub.node.hat import choose_hat, hats
 from foodhub.node.reading import read
-from foodhub.saying import PEER_STATES, PROCESS_STATES, roles, said
+from foodhub.saying import PEER_REASONS, PEER_STATES, PROCESS_STATES, roles, said
 from foodhub.words import _, ngettext, say
 
 
@@ -136,13 +136,17 @@ def peers(call: Call) -> None:
     def draw() -> None:
         titles = (_("members"), _("state"), _("behind"), _("ahead"), _("last contact"), _("remark"), _("peer"))
         lines = [
-            (", ".join(row.members), _state(row), row.behind, row.ahead, _contact(row), row.reason, row.id[-8:])
+            (", ".join(row.members), _state(row), row.behind, row.ahead, _contact(row), _why(row), row.id[-8:])
             for row in rows
         ]
         if rows:
             table(titles, lines, right=(2, 3))
 
     show(call, [plain(row) | {"contact": _time(row.contact)} for row in rows], draw)
+
+
+def _why(row: live.PeerRow) -> str:
+    return said(PEER_REASONS, row.reason)
 
 
 def _time(contact: int) -> datetime | None:

@@ -1,20 +1,22 @@
 """`foodhub cycle sell`: how a hub or group sells in a cycle, and until when."""
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, get_args
+
+import msgspec
 
 from foodhub.catalog.naming import id_bytes
 from foodhub.catalog.texts import clean
-from foodhub.cli.asking import confirm
+from foodhub.cli.asking import choose, confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
-from foodhub.cli.cycle import closing, when
-from foodhub.cli.output import plain, show
-from foodhub.cli.overview import draw_cycle, draw_overview
+from foodhub.cli.cycle import ask_sale, closing
+from foodhub.cli.overview import show_whole
+from foodhub.cli.when import read_span
 from foodhub.errors import N_, UsageError
-from foodhub.node.cycles import CycleRow
+from foodhub.node.cycles import CycleRow, in_ms, zone_of
+from foodhub.node.exchanges import Exchange
 from foodhub.node.home import now
-from foodhub.node.offering import Offer, Product, own_exchange, sell
+from foodhub.node.offering import Offer, Product, open_choices, own_exchange, sell, supplier_of
 from foodhub.node.overview import Overview, find_any, overview
 from foodhub.node.planning import members_named
 from foodhub.node.reading import Connection
@@ -26,6 +28,13 @@ from foodhub.words import _
 if TYPE_CHECKING:
     from foodhub.node.application import Transaction
     from foodhub.node.hat import Hat
+
+
+_BUYING = {
+    "as_one": N_("the group is the hub's customer, and shares the bill among its households"),
+    "households": N_("each household is the hub's customer; the group is where goods are picked up"),
+}
+"""How a group buys."""
 
 
 @command(
@@ -64,13 +73,7 @@ def cycle_sell(call: Call, /, cycle: str, **given: Any) -> None:
             raise UsageError(
                 "bad_choice", N_("{name} is one of: {choices}."), name=given[field][:40], choices=", ".join(words)
             )
-    row, more = run(_sell(call, cycle, given))
-
-    def draw() -> None:
-        draw_cycle(row)
-        draw_overview(row, more)
-
-    show(call, plain(row) | plain(more), draw)
+    show_whole(call, *run(_sell(call, cycle, given)))
 
 
 async def _sell(call: Call, name: str, given: dict[str, Any]) -> tuple[CycleRow, Overview]:
@@ -78,6 +81,8 @@ async def _sell(call: Call, name: str, given: dict[str, Any]) -> tuple[CycleRow,
 
     async with pen(call) as held:
         row = await held.node.read(find_any, name, now())
+        for choice in await held.node.read(open_choices, held.hat, row):
+            given[choice] = given[choice] or (ask_sale(call) if choice == "sale" else _ask_buying(call))
 
         def work(tx: "Transaction", hat: "Hat") -> tuple[CycleRow, Overview]:
             changed = sell(tx, hat, row, _offer(tx, hat, row, given))
@@ -86,7 +91,22 @@ async def _sell(call: Call, name: str, given: dict[str, Any]) -> tuple[CycleRow,
         await held.node.rehearse(work, held.hat)
         text = _('Say how {name} sells in "{cycle}".')
         confirm(call, held.hat.name, text.format(name=held.hat.name, cycle=row.name))
-        return await held.sign(work)
+        found = await held.sign(work)
+        if held.hat.name in found[1].again:
+            text = _('When it comes again, you sell in it likewise. If not: foodhub cycle repeat "{name}" --end')
+            call.note(text.format(name=found[0].name))
+        return found
+
+
+def _ask_buying(call: Call) -> str:
+    chosen = choose(call, _("How does your group buy?"), [(word, _(text)) for word, text in _BUYING.items()])
+    if chosen is None:
+        raise UsageError(
+            "buying_needed",
+            N_("Say how your group buys: it decides who owes what to whom."),
+            N_("Write --buys as_one or --buys households."),
+        )
+    return chosen
 
 
 def _offer(tx: "Transaction", hat: "Hat", row: CycleRow, given: dict[str, Any]) -> Offer:
@@ -98,6 +118,7 @@ def _offer(tx: "Transaction", hat: "Hat", row: CycleRow, given: dict[str, Any]) 
     products = [_product(tx.db, text) for text in given["products"]]
     pickups = [_pickup(text, row) for text in given["pickups"]]
     (supplier,) = members_named(tx.db, [given["supplier"]]) if given["supplier"] else (None,)
+    above = supplier_of(tx.db, hat, row, supplier) if given["pairs"] else None
     return Offer(
         supplier=supplier,
         closes=closes,
@@ -107,7 +128,7 @@ def _offer(tx: "Transaction", hat: "Hat", row: CycleRow, given: dict[str, Any]) 
         shown=given["shown"],
         products=products if products or given["all_products"] else None,
         rule=rule,
-        rules=dict(_ruled(tx.db, text, rule or base) for text in given["pairs"]) or None,
+        rules=dict(_ruled(tx.db, text, rule or base, above) for text in given["pairs"]) or None,
         pickups=pickups if pickups or given["no_pickups"] else None,
     )
 
@@ -119,7 +140,8 @@ def _product(db: Connection, text: str) -> Product:
     return id_bytes(row.producer_id), id_bytes(row.id)
 
 
-def _ruled(db: Connection, text: str, base: ProductRule) -> tuple[Product, ProductRule]:
+def _ruled(db: Connection, text: str, base: ProductRule, above: Exchange | None) -> tuple[Product, ProductRule]:
+    """Read PRODUCT=RULE; where that does not say how a lack is shared, it is shared as our supplier does."""
     product, mark, rule = text.rpartition("=")
     if not mark or not product.strip():
         raise UsageError(
@@ -128,7 +150,11 @@ def _ruled(db: Connection, text: str, base: ProductRule) -> tuple[Product, Produ
             N_('Write PRODUCT=RULE, such as "Apple juice=group,round_up".'),
             text=text[:60],
         )
-    return _product(db, product), read_rule(rule, base)
+    key = _product(db, product)
+    if above is not None and base.sharing == DEFAULT_RULE.sharing:
+        sharing = above.rule(*key).sharing
+        base = msgspec.structs.replace(base, sharing=sharing) if sharing != "by_hand" else base
+    return key, read_rule(rule, base)
 
 
 def _pickup(text: str, row: CycleRow) -> Pickup:
@@ -141,6 +167,5 @@ def _pickup(text: str, row: CycleRow) -> Pickup:
             N_('Write "PLACE; FROM; TO", such as "Town hall; fri 17h; 19h".'),
             text=text[:60],
         )
-    opens = when(times[0], row, row.closes)
-    begins = datetime.fromtimestamp(opens / 1000, UTC)
-    return Pickup(clean(place), opens, when(times[1], row, begins))
+    begins, ends = read_span(times[0], times[1], row.closes, zone_of(row.zone))
+    return Pickup(clean(place), in_ms(begins), in_ms(ends))

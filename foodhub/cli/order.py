@@ -6,10 +6,11 @@ from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import facts, say, show, table
 from foodhub.errors import N_
 from foodhub.node.home import now
-from foodhub.node.orders import LineRow, OrderRow, find_order_of_home, orders_of_home
+from foodhub.node.order_lines import LineRow
+from foodhub.node.orders import OrderRow, find_order_of_home, orders_of_home
 from foodhub.node.reading import open_reading
-from foodhub.saying import ORDER_STATES, REASONS, TOLD, counted, money, ordered_by, price, said, wished
-from foodhub.words import _
+from foodhub.saying import TOLD, counted, line_remark, money, order_state, ordered_by, price, said, wished
+from foodhub.words import _, full_moment
 
 
 @command("order list", examples=["foodhub order list", 'foodhub order list --cycle "Week 48" --json'])
@@ -32,11 +33,11 @@ def order_list(call: Call, cycle: str | None) -> None:
         lines = [
             (
                 row.number,
-                said(ORDER_STATES, row.state),
+                order_state(row.state, row.partly),
                 customer(row),
                 row.hub,
                 row.cycle,
-                moment(row.sent_at),
+                moment(row.sent_at.astimezone()),
                 len(row.lines),
                 money(row.total, row.currency),
             )
@@ -65,14 +66,14 @@ def order_show(call: Call, order: str) -> None:
 
 def draw_order(row: OrderRow) -> None:
     """Print an order, line by line."""
-    received = moment(row.received_at) if row.received_at else _("not yet")
+    received = full_moment(row.received_at) if row.received_at else _("not yet")
     written = [(_("written down by"), f"{row.written_by}, {said(TOLD, row.told)}")] if row.written_by else []
     facts(
         [
-            (_("order"), f"{row.number}  {said(ORDER_STATES, row.state)}"),
+            (_("order"), f"{row.number}  {order_state(row.state, row.partly)}"),
             (_("customer"), customer(row)),
             (_("hub"), f"{row.hub}, {row.cycle}"),
-            (_("sent"), moment(row.sent_at)),
+            (_("sent"), full_moment(row.sent_at)),
             (_("received"), received),
             *([(_("comment"), row.comment)] if row.comment else []),
             *written,
@@ -86,7 +87,7 @@ def draw_order(row: OrderRow) -> None:
             "-" if line.confirmed is None else counted(line.confirmed, line.price_per),
             price(line.price, row.currency, line.price_per),
             money(line.total, row.currency),
-            _remark(line),
+            _remark(row, line),
         )
         for line in row.lines
     ]
@@ -95,9 +96,9 @@ def draw_order(row: OrderRow) -> None:
     table((_("product"), _("ordered"), settled, _("price"), _("amount"), _("remark")), lines, right=(1, 2, 3, 4))
 
 
-def _remark(line: LineRow) -> str:
-    reason = said(REASONS, line.reason)
-    if line.share is None or line.share == line.confirmed:
-        return reason
-    share = _("your share is {share}").format(share=counted(line.share, line.price_per))
-    return f"{share}: {reason}" if reason else share
+def _remark(row: OrderRow, line: LineRow) -> str:
+    waits = row.state == "received" and line.confirmed is None and not line.reason
+    reason = "open" if waits else line.reason
+    return line_remark(
+        reason, line.confirmed, line.share, line.price_per, line.note, left=line.left, substitute=line.substitute
+    )

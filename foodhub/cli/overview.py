@@ -1,21 +1,24 @@
 """`foodhub cycle list` and `cycle show`: where each cycle stands, and all that is stated of one."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from foodhub.cli.allot import draw_allotments
-from foodhub.cli.amounts import full_moment, moment
+from foodhub.cli.amounts import moment, span
 from foodhub.cli.call import Call
-from foodhub.cli.command import argument, command, pass_call
+from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import facts, plain, say, show, table
 from foodhub.errors import N_
 from foodhub.node.allotments import list_allotments
 from foodhub.node.cycles import CycleRow
 from foodhub.node.home import now
-from foodhub.node.overview import ExchangeRow, IncomingRow, Overview, all_rows, find_any, overview
+from foodhub.node.overview import ExchangeRow, IncomingRow, Overview, RuleRow, all_rows, find_any, overview
 from foodhub.node.reading import open_reading, read
-from foodhub.saying import PHASES, said
-from foodhub.words import _
+from foodhub.saying import BARGAINS, PHASES, RULES, said, titled
+from foodhub.words import _, full_moment, ngettext
 
+SHOWN_FOR = timedelta(days=60)
+"""So long a cycle that closed is listed."""
 MEANINGS = {
     "direct": N_("each producer sells to the households; the hub carries, and takes no money"),
     "agency": N_("the hub sells in the producer's name, for a commission"),
@@ -24,12 +27,19 @@ MEANINGS = {
 """Who sells to whom."""
 
 
-@command("cycle list", examples=["foodhub cycle list", "foodhub cycle list --json"])
+@command("cycle list", examples=["foodhub cycle list", "foodhub cycle list --all --json"])
+@option("--all", "everything", is_flag=True, help=N_("Also those that closed more than 60 days ago."))
 @pass_call
-def cycle_list(call: Call) -> None:
+def cycle_list(call: Call, everything: bool) -> None:
     """List the cycles."""
     rows = read(call.home, all_rows, now())
-    if not rows:
+    known, since = len(rows), datetime.now(UTC) - SHOWN_FOR
+    rows = [row for row in rows if everything or row.draft or row.state != "closed" or row.closes > since]
+    if len(rows) < known:
+        count = known - len(rows)
+        text = ngettext("{n} older cycle: see it with --all", "{n} older cycles: see them with --all", count)
+        call.note(text.format(n=count))
+    if not known:
         call.note(_("No order cycle yet. A hub makes one with: foodhub cycle new NAME --closes WHEN"))
 
     def draw() -> None:
@@ -40,9 +50,9 @@ def cycle_list(call: Call) -> None:
                 row.hub,
                 state_of(row),
                 moment(row.opens),
-                moment(row.closes),
+                moment(row.closed_at or row.closes),
                 row.zone,
-                row.sale,
+                said(BARGAINS, row.sale),
                 row.id[:8],
             )
             for row in rows
@@ -69,13 +79,22 @@ def cycle_show(call: Call, cycle: str) -> None:
     data: dict[str, Any] = plain(row) | {"allotments": plain(allotments)} | plain(more)
 
     def draw() -> None:
-        draw_cycle(row)
-        draw_overview(row, more)
+        _draw_whole(row, more)
         if allotments:
             say()
             draw_allotments(allotments)
 
     show(call, data, draw)
+
+
+def show_whole(call: Call, row: CycleRow, more: Overview) -> None:
+    """Print a cycle, or a draft, with all that is stated of it: the answer to whatever changed it."""
+    show(call, plain(row) | plain(more), lambda: _draw_whole(row, more))
+
+
+def _draw_whole(row: CycleRow, more: Overview) -> None:
+    facts([*_facts(row, more.closed_at), *(each for each in _stated(row, more) if each[1])])
+    _draw_exchanges(more)
 
 
 def state_of(row: CycleRow) -> str:
@@ -85,29 +104,36 @@ def state_of(row: CycleRow) -> str:
 
 def draw_cycle(row: CycleRow) -> None:
     """Print a cycle."""
-    facts(
-        [
-            (_("cycle"), row.name),
-            (_("hub"), row.hub),
-            (_("state"), state_of(row)),
-            (_("opens"), full_moment(row.opens, row.zone)),
-            (_("closes"), full_moment(row.closes, row.zone)),
-            (_("sale"), f"{row.sale}: {_(MEANINGS[row.sale])}" if row.sale in MEANINGS else row.sale),
-            (_("id"), row.id),
-        ]
-    )
+    facts(_facts(row, None))
 
 
-def draw_overview(row: CycleRow, more: Overview) -> None:
-    """Print what is stated of a cycle besides its window, as far as there is any."""
+def _facts(row: CycleRow, closed_at: datetime | None) -> list[tuple[str, str]]:
+    """Return a cycle as facts; once it is closed, when that was, and not when it was to be."""
+    return [
+        (_("cycle"), row.name),
+        (_("hub"), row.hub),
+        (_("state"), state_of(row)),
+        (_("opens"), full_moment(row.opens)),
+        (_("closed at"), full_moment(closed_at)) if closed_at else (_("closes"), full_moment(row.closes)),
+        (_("sale"), titled(said(BARGAINS, row.sale), _(MEANINGS.get(row.sale, "")))),
+        (_("id"), row.id),
+    ]
+
+
+def _stated(row: CycleRow, more: Overview) -> list[tuple[str, str]]:
+    """Return what is stated of a cycle besides its window, "" where nothing is."""
     pooled = _("{hubs} (cases pool)") if more.pooled else "{hubs}"
-    found = [
-        (_("closed at"), full_moment(more.closed_at, row.zone) if more.closed_at else ""),
+    return [
+        (_("closed by"), _closer(row, more)),
         (_("hubs"), pooled.format(hubs=", ".join(more.hubs)) if more.hubs else ""),
         (_("deputies"), ", ".join(more.deputies)),
         (_("comes again"), ", ".join(moment(time) for time in more.repeats)),
+        (_("sells again"), ", ".join(more.again)),
     ]
-    facts([each for each in found if each[1]])
+
+
+def _draw_exchanges(more: Overview) -> None:
+    """Print who brings what into a cycle and who sells it how, as far as there is any."""
     if more.incoming:
         say()
         titles = (_("producer"), _("brings"), _("place"), _("weighed in"), _("order until"))
@@ -115,12 +141,19 @@ def draw_overview(row: CycleRow, more: Overview) -> None:
     if more.exchanges:
         say()
         titles = (_("sells"), _("supplied by"), _("until"), _("how"), _("pickup"))
-        table(titles, [_exchange(each) for each in more.exchanges])
+        table(titles, [_exchange(each, more.closed_at) for each in more.exchanges])
         rules = [(each.name, rule) for each in more.exchanges for rule in each.rules]
         if rules:
             say()
             heads = (_("sells"), _("product"), _("filled"), _("leftover"), _("spread"), _("sharing"))
-            table(heads, [(name, r.product, r.filled, r.leftover, r.spread, r.sharing) for name, r in rules])
+            table(heads, [(name, *_rule(rule)) for name, rule in rules])
+
+
+def _closer(row: CycleRow, more: Overview) -> str:
+    """Say who signed the close; nothing of a cycle that still runs."""
+    if row.state != "closed" or row.draft:
+        return ""
+    return more.closed_by or _("the clock; nobody has signed it yet")
 
 
 def _incoming(each: IncomingRow) -> tuple[str, ...]:
@@ -129,9 +162,14 @@ def _incoming(each: IncomingRow) -> tuple[str, ...]:
     return (each.producer, products, each.place, *times)
 
 
-def _exchange(each: ExchangeRow) -> tuple[str, ...]:
-    words = [each.sale or each.buying or ""]
+def _rule(rule: RuleRow) -> tuple[str, ...]:
+    return rule.product, *(said(RULES, word) for word in (rule.filled, rule.leftover, rule.spread, rule.sharing))
+
+
+def _exchange(each: ExchangeRow, closed_at: datetime | None) -> tuple[str, ...]:
+    words = [said(BARGAINS, each.sale or each.buying or "")]
     words += [_("by hand")] if each.by_hand else []
     words += [_("open to all its members")] if each.open else []
-    pickups = "; ".join(f"{pickup.place}, {moment(pickup.opens)}" for pickup in each.pickups)
-    return each.name, each.supplier, moment(each.closes), ", ".join(words), pickups
+    pickups = "; ".join(f"{pickup.place}, {span(pickup.opens, pickup.closes)}" for pickup in each.pickups)
+    until = min(each.closes, closed_at or each.closes)
+    return each.name, each.supplier, moment(until), ", ".join(words), pickups

@@ -12,17 +12,19 @@ from foodhub.catalog.pasting import Pasted
 from foodhub.cli.asking import choose, confirm, on_terminal
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, pass_call
-from foodhub.cli.leaving import delivered, find_all_delivered, tell_leaving
+from foodhub.cli.leaving import delivered, tell_leaving
 from foodhub.cli.output import cell, show
 from foodhub.cli.product import label
-from foodhub.cli.stock import draw_stock, named
+from foodhub.cli.speaking import for_owner
+from foodhub.cli.stock import count_for, draw_stock
 from foodhub.errors import N_, RefusedError
-from foodhub.node.deliveries import say_delivered
 from foodhub.node.hat import Hat
+from foodhub.node.home import now
+from foodhub.node.mandates import as_owner
 from foodhub.node.products import ProductRow, list_products
 from foodhub.node.reading import Connection
-from foodhub.node.recounting import AtCount, what_leaves
-from foodhub.node.stock import StockRow, read_stock_list, set_stock
+from foodhub.node.recounting import AtCount, find_all_delivered
+from foodhub.node.stock import StockRow, read_stock_list
 from foodhub.saying import quantity
 from foodhub.words import _
 
@@ -41,6 +43,7 @@ _LEFT_OUT = "leave"
 )
 @argument("text", nargs=-1)
 @delivered
+@for_owner
 @pass_call
 def stock_paste(call: Call, text: tuple[str, ...], delivered: tuple[str, ...]) -> None:
     """Count from a list."""
@@ -55,17 +58,14 @@ async def _paste(call: Call, text: str, gone: Sequence[str]) -> list[StockRow]:
     from foodhub.node.application import Transaction
 
     async with pen(call) as held:
-        found = await held.node.read(read_stock_list, held.hat, text)
-        own = await held.node.read(_own, held.hat)
+        seller = await held.node.read(as_owner, held.hat, call.for_name)
+        found = await held.node.read(read_stock_list, seller, text)
+        own = await held.node.read(_own, seller)
         wanted = resolve(call, found, own)
-
-        cycles = await held.node.read(find_all_delivered, held.hat, held.hat, gone)
+        cycles = await held.node.read(find_all_delivered, held.hat, seller, gone, now())
 
         def count(tx: Transaction, hat: Hat) -> tuple[list[AtCount], list[StockRow]]:
-            say_delivered(tx, hat, cycles)
-            leaving = what_leaves(tx.db, hat.member, wanted, None, tx.now)
-            set_stock(tx, hat, wanted)
-            return leaving, named(tx.db, hat, wanted)
+            return count_for(tx, hat, seller, dict(wanted), None, cycles)
 
         leaving, _rows = await held.node.rehearse(count, held.hat)
         tell_leaving(call, leaving)
@@ -139,7 +139,7 @@ def _not_sure(unsure: Sequence[Pasted[bytes]], own: Mapping[bytes, ProductRow]) 
     return RefusedError(
         "not_sure",
         N_("Not all of it is sure, and nobody is there to ask: {listed}."),
-        N_("Write these as PRODUCT=QUANTITY with: foodhub stock set. Or paste it on a terminal."),
+        N_("Write these with: foodhub stock set PRODUCT=QUANTITY. Or paste it on a terminal."),
         listed=said,
         unsure=listed,
     )

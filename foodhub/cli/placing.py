@@ -21,7 +21,7 @@ from foodhub.errors import N_, NotReceivedError, NotThereError
 from foodhub.money import line_amount
 from foodhub.node import live, state
 from foodhub.node.application import Transaction
-from foodhub.node.buyers import Buyer
+from foodhub.node.buyers import Buyer, known_as
 from foodhub.node.cycles import CycleRow, find_cycle
 from foodhub.node.exchanges import Exchange, exchange_of
 from foodhub.node.hat import Hat, shown_name
@@ -112,6 +112,7 @@ class _Placing:
             cycle, lines, hub = await self._find(held, stack)
             buyer = await held.node.read(behalf, held.hat, self._call.for_name, told(self._call))
             seller = await held.node.read(seller_of, buyer.member, cycle, hub)
+            buyer = await held.node.read(known_as, held.hat, buyer, seller.aggregator)
 
             def place(tx: Transaction, hat: Hat) -> OrderRow:
                 local = place_order(tx, hat, cycle, lines, ref, buyer=buyer, seller=seller)

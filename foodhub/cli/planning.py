@@ -2,16 +2,18 @@
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from foodhub.catalog.naming import id_bytes
 from foodhub.catalog.texts import clean
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
-from foodhub.cli.cycle import change_own, closing, when
-from foodhub.cli.output import show
-from foodhub.cli.overview import draw_cycle
+from foodhub.cli.cycle import change_cycle, closing, when
+from foodhub.cli.overview import show_whole
 from foodhub.errors import N_, UsageError
+from foodhub.node.contacts import find_person
 from foodhub.node.cycles import CycleRow
-from foodhub.node.planning import Changes, bring, bring_no_more, members_named, set_cycle
+from foodhub.node.planning import Changes, bring, bring_no_more, brought, members_named, set_cycle
 from foodhub.orders.exchanges import MAX_PLACE, Incoming
 from foodhub.orders.statements import SALES
 from foodhub.words import _
@@ -64,10 +66,8 @@ def cycle_set(call: Call, /, cycle: str, **given: Any) -> None:
     def work(tx: "Transaction", hat: "Hat", row: CycleRow) -> CycleRow:
         return set_cycle(tx, hat, row.key[1], _changes(tx, row, given))
 
-    changed = run(
-        change_own(call, cycle, work, lambda row: _('Change the order cycle "{name}".').format(name=row.name))
-    )
-    show(call, changed, lambda: draw_cycle(changed))
+    changed = change_cycle(call, cycle, work, lambda row: _('Change the order cycle "{name}".').format(name=row.name))
+    show_whole(call, *run(changed))
 
 
 def _changes(tx: "Transaction", row: CycleRow, given: dict[str, Any]) -> Changes:
@@ -95,14 +95,16 @@ def _changes(tx: "Transaction", row: CycleRow, given: dict[str, Any]) -> Changes
         'foodhub cycle bring "Week 48" Dairy --no-more',
     ],
     more=N_(
-        "Without products it brings all that it sells. Until --lead it takes the purchase order, and at --weighed the"
-        " goods are weighed in: times behind the close, so a weekday is the next one after it."
+        "Unless products are named it brings all that it sells. Until --lead it takes the purchase order, and at"
+        " --weighed the goods are weighed in: times behind the close, so a weekday is the next one after it. What was"
+        " said before and is not named stays."
     ),
 )
 @argument("cycle")
 @argument("producer")
 @argument("products", metavar="[PRODUCT]...", nargs=-1)
-@option("--place", metavar="TEXT", default="", help=N_("Where the goods are brought to."))
+@option("--all-products", is_flag=True, help=N_("It brings all that it sells."))
+@option("--place", metavar="TEXT", help=N_("Where the goods are brought to."))
 @option("--weighed", metavar="WHEN", help=N_("When they are weighed in."))
 @option("--lead", metavar="WHEN", help=N_("Until when the producer takes the purchase order."))
 @option("--no-more", is_flag=True, help=N_("It brings nothing into this cycle any more."))
@@ -111,17 +113,14 @@ def cycle_bring(call: Call, /, cycle: str, producer: str, **given: Any) -> None:
     """Say what a producer brings."""
     from foodhub.cli.running import run
 
-    place = clean(given["place"])
-    if len(place) > MAX_PLACE:
+    if given["place"] is not None and len(clean(given["place"])) > MAX_PLACE:
         raise UsageError("long_place", N_("A place has at most {most} characters."), most=MAX_PLACE)
 
     def work(tx: "Transaction", hat: "Hat", row: CycleRow) -> CycleRow:
-        (member,) = members_named(tx.db, [producer])
+        member = find_person(tx.db, producer)
         if given["no_more"]:
             return bring_no_more(tx, hat, row.key[1], member)
-        times = (when(given[name], row, row.closes) if given[name] else 0 for name in ("weighed", "lead"))
-        incoming = Incoming(member, _products(tx, member, given["products"]), place, *times)
-        return bring(tx, hat, row.key[1], incoming)
+        return bring(tx, hat, row.key[1], _incoming(tx, row, brought(tx.db, hat, row.key[1], member), given))
 
     def what(row: CycleRow) -> str:
         text = (
@@ -131,8 +130,19 @@ def cycle_bring(call: Call, /, cycle: str, producer: str, **given: Any) -> None:
         )
         return text.format(producer=producer, cycle=row.name)
 
-    changed = run(change_own(call, cycle, work, what))
-    show(call, changed, lambda: draw_cycle(changed))
+    show_whole(call, *run(change_cycle(call, cycle, work, what)))
+
+
+def _incoming(tx: "Transaction", row: CycleRow, before: Incoming, given: dict[str, Any]) -> Incoming:
+    """Return what a producer brings: as before, but for what is named."""
+    named: dict[str, Any] = {
+        name: when(given[name], row, row.closes) for name in ("weighed", "lead") if given[name] is not None
+    }
+    if given["products"] or given["all_products"]:
+        named["products"] = _products(tx, before.producer, given["products"])
+    if given["place"] is not None:
+        named["place"] = clean(given["place"])
+    return msgspec.structs.replace(before, **named)
 
 
 def _products(tx: "Transaction", producer: bytes, names: tuple[str, ...]) -> list[bytes]:

@@ -92,6 +92,7 @@ def draw_product(row: ProductRow) -> None:
         (_("content"), content(row.unit_value, row.unit, row.price_per, row.unit_name)),
         (_("step"), counted(row.step, row.price_per)),
         (_("on hand"), on_hand(row)),
+        (_("case"), f"{row.case_word} {counted(row.case, row.price_per)}".strip() if row.case else ""),
         (_("category"), row.category),
         (_("description"), row.description.replace("\n", " ")),
         (_("sku"), row.sku),

@@ -27,7 +27,7 @@ from foodhub.node.home import DATABASE
 from foodhub.node.network import network
 from foodhub.node.reading import read
 from foodhub.node.recovery_words import RecoveryKeys
-from foodhub.words import _, ngettext
+from foodhub.words import _, full_moment, ngettext
 
 _REFUSALS = {
     "invite_unknown": (
@@ -223,7 +223,7 @@ class _Recovery:
 
 def _loss(device: bytes, entries: int, last: int) -> str:
     """Say what will count of a device that is retired."""
-    moment = datetime.fromtimestamp(last / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M") if last else "-"
+    moment = full_moment(datetime.fromtimestamp(last / 1000, UTC).astimezone()) if last else "-"
     return ngettext(
         "Of the device {device} {n} entry goes on to count, the last of {last}.",
         "Of the device {device} {n} entries go on to count, the last of {last}.",

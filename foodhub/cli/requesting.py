@@ -1,7 +1,7 @@
 """`foodhub allot request`, `list`, `grant` and `rule`: a hub asks for stock, and its producer grants it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,15 +11,29 @@ from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import say, show, table
+from foodhub.cli.speaking import about_producer, for_member, told
 from foodhub.errors import N_, NotThereError, UsageError
 from foodhub.node.cycles import find_cycle
 from foodhub.node.hat import Hat, choose_hat, shown_name
 from foodhub.node.home import now
 from foodhub.node.products import find_product
 from foodhub.node.reading import Connection, open_reading
-from foodhub.node.reserving import RequestRow, grant, grants_by_itself, open_requests, request, set_rule
+from foodhub.node.reserving import (
+    RequestRow,
+    as_granted,
+    grant,
+    grants_by_itself,
+    open_requests,
+    own_requests,
+    request,
+    set_rule,
+)
+from foodhub.node.sellers import in_name_of, seller_of
 from foodhub.saying import quantity
 from foodhub.words import _, ngettext
+
+if TYPE_CHECKING:
+    from foodhub.node.application import Transaction
 
 
 @command(
@@ -71,12 +85,19 @@ def _read_any(db: Connection, pairs: Sequence[tuple[str, str]]) -> dict[tuple[by
     return wanted
 
 
-@command("allot list", examples=["foodhub allot list", "foodhub allot list --json"])
+@command(
+    "allot list",
+    examples=["foodhub allot list", 'foodhub allot list --for "Ferme du Lac"'],
+    more=N_("What hubs ask of you, and what you ask of producers as a hub: as long as it is not all set aside."),
+)
+@about_producer
 @pass_call
 def allot_list(call: Call) -> None:
     """List requests."""
     with open_reading(call.home) as db:
-        rows = open_requests(db, choose_hat(db, call.as_name), now())
+        hat = choose_hat(db, call.as_name)
+        rows = open_requests(db, in_name_of(db, hat, seller_of(db, hat, call.for_name)), now())
+        rows += own_requests(db, hat, now()) if call.for_name is None else []
     if not rows:
         call.note(_("No hub asks for stock that it does not hold already."))
     show(call, rows, lambda: draw_requests(rows))
@@ -84,13 +105,14 @@ def allot_list(call: Call) -> None:
 
 def draw_requests(rows: Sequence[RequestRow]) -> None:
     """Print what hubs ask for; nothing for none."""
-    titles = (_("product"), _("hub"), _("cycle"), _("asked for"), _("set aside"), _("free"), _("id"))
+    titles = (_("product"), _("producer"), _("hub"), _("cycle"), _("asked for"), _("set aside"), _("free"), _("id"))
     lines: list[tuple[Any, ...]] = []
     for row in rows:
-        amounts = [quantity(amount, row.unit) for amount in (row.requested, row.set_aside, row.free)]
-        lines.append((row.product, row.hub, row.cycle, *amounts, row.product_id[:8]))
+        free = "" if row.free is None else quantity(row.free, row.unit)
+        amounts = [quantity(row.requested, row.unit), quantity(row.set_aside, row.unit), free]
+        lines.append((row.product, row.producer, row.hub, row.cycle, *amounts, row.product_id[:8]))
     if rows:
-        table(titles, lines, right=(3, 4, 5))
+        table(titles, lines, right=(4, 5, 6))
 
 
 @command(
@@ -102,6 +124,7 @@ def draw_requests(rows: Sequence[RequestRow]) -> None:
 @argument("cycle", required=False)
 @argument("products", metavar="[PRODUCT]...", nargs=-1)
 @option("--to", "hub", metavar="HUB", help=N_("Only what this hub asks for."))
+@for_member
 @pass_call
 def allot_grant(call: Call, cycle: str | None, products: tuple[str, ...], hub: str | None) -> None:
     """Grant requests."""
@@ -110,7 +133,7 @@ def allot_grant(call: Call, cycle: str | None, products: tuple[str, ...], hub: s
     changed, rows = run(_grant(call, cycle, products, hub))
     if not changed:
         call.note(_("Nothing is free of what hubs ask for.") if rows else _("No hub asks for any of it."))
-    lacks = sum(row.grant < row.requested for row in rows)
+    lacks = sum(row.set_aside < row.requested for row in rows)
     if changed and lacks:
         text = ngettext(
             "{count} product was not granted whole: there is not so much free.",
@@ -127,17 +150,24 @@ async def _grant(
     from foodhub.cli.running import pen
 
     async with pen(call) as held:
-        rows = await held.node.read(_chosen, held.hat, cycle, products, hub)
+        seller = await held.node.read(seller_of, held.hat, call.for_name, told(call))
+        own = await held.node.read(in_name_of, held.hat, seller)
+        rows = await held.node.read(_chosen, own, cycle, products, hub)
         if not rows:
             return 0, []
-        await held.node.rehearse(grant, held.hat, rows)
+
+        def give(tx: "Transaction", hat: Hat) -> tuple[int, list[RequestRow]]:
+            changed = grant(tx, hat, rows, seller)
+            return changed, as_granted(tx.db, own, rows, tx.now)
+
+        await held.node.rehearse(give, held.hat)
         text = ngettext(
             "Set aside what is free of {count} product that hubs ask for.",
             "Set aside what is free of {count} products that hubs ask for.",
             len(rows),
         )
         confirm(call, held.hat.name, text.format(count=len(rows)))
-        return await held.sign(grant, rows), rows
+        return await held.sign(give)
 
 
 def _chosen(db: Connection, hat: Hat, cycle: str | None, products: Sequence[str], hub: str | None) -> list[RequestRow]:

@@ -10,9 +10,12 @@ from types import FrameType
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from foodhub.cli.call import Call
+from foodhub.errors import FoodhubError
 from foodhub.node import live
+from foodhub.node.alerts import turned_away
 from foodhub.node.application import Node, Transaction, open_node
 from foodhub.node.hat import Hat
+from foodhub.words import _, say
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,6 +57,18 @@ class Pen:
             await self.node.do_duties()
 
 
+def _say_turned_away(call: Call) -> None:
+    """Warn that other nodes say of this one that nothing it signs counts; it has not heard so itself."""
+    for alert in turned_away([], [peer.reason for peer in live.peers(call.home) if peer.state == "refused"]):
+        call.note("\n".join(say(FoodhubError(alert.code, alert.text, alert.hint))))
+
+
+def _say_busy(call: Call) -> None:
+    """Say to who waits why; a program that reads our output waits without."""
+    if not call.json:
+        call.note(_("This home is at work, maybe on a close. This goes on as soon as that is done."))
+
+
 @asynccontextmanager
 async def pen(call: Call) -> AsyncIterator[Pen]:
     """Open the home for signing; at the end duties are done and a dry run is said to have been one.
@@ -63,6 +78,8 @@ async def pen(call: Call) -> AsyncIterator[Pen]:
     """
     async with open_node(call.home) as node:
         held = Pen(call, node, await node.hat(call.as_name))
+        _say_turned_away(call)
+        node.tell_when_busy(lambda: _say_busy(call))
         yield held
         await held.do_duties()
     call.end_dry_run()

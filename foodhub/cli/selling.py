@@ -18,7 +18,7 @@ from foodhub.money import PricePer, parse_money
 from foodhub.node import products
 from foodhub.node.application import Transaction
 from foodhub.node.hat import Hat, currency
-from foodhub.node.mandates import owner_named, set_product_for
+from foodhub.node.mandates import as_owner, set_product_for
 from foodhub.node.products import (
     UNCHANGED,
     ProductRow,
@@ -27,10 +27,9 @@ from foodhub.node.products import (
     new_product,
     put_product,
     read_count,
-    set_product,
     stock_of,
 )
-from foodhub.node.represented import behalf
+from foodhub.node.sellers import seller_of
 from foodhub.quantity import parse_quantity
 from foodhub.words import _
 
@@ -91,10 +90,10 @@ async def _add(call: Call, name: str, given: dict[str, Any]) -> ProductRow:
 
     def add(tx: Transaction, hat: Hat) -> ProductRow:
         amount = parse_money(given["price"], currency(tx.db))
-        if call.for_name is None:
+        seller = seller_of(tx.db, hat, call.for_name)
+        if seller.member == hat.member:
             made = add_product(tx, hat, name, price=amount, price_per=per, on_hand=on_hand, more=more)
             return _row(tx, hat.member, made)
-        seller = behalf(tx.db, hat, call.for_name)
         product = new_product(tx.db, seller.member, name, price=amount, price_per=per, more=more)
         put_product(tx, hat, product, stock_of(product.local, on_hand), seller)
         return _row(tx, seller.member, base32_id(product.local))
@@ -170,7 +169,7 @@ def product_set(call: Call, /, product: str, **given: Any) -> None:
 
 async def _set(call: Call, product: str, given: dict[str, Any]) -> tuple[str, ProductRow]:
     def change(tx: Transaction, hat: Hat) -> tuple[str, ProductRow]:
-        owner = owner_named(tx.db, hat, call.for_name) if call.for_name else hat.member
+        owner = as_owner(tx.db, hat, call.for_name).member
         row = find_product(tx.db, product, producer=owner)
         fields, on_hand = _changes(row, given)
         if given["price"] is not None:
@@ -213,6 +212,7 @@ def _changes(row: ProductRow, given: dict[str, Any]) -> tuple[dict[str, Any], ob
     more=N_("Orders that are promised stand. `product add` with the same name brings it back."),
 )
 @argument("product")
+@for_owner
 @pass_call
 def product_withdraw(call: Call, product: str) -> None:
     """Withdraw a product."""
@@ -222,9 +222,10 @@ def product_withdraw(call: Call, product: str) -> None:
 
     async def withdraw() -> ProductRow:
         async with pen(call) as held:
-            row = await held.node.read(find_product, product, producer=held.hat.member)
+            owner = (await held.node.read(as_owner, held.hat, call.for_name)).member
+            row = await held.node.read(find_product, product, producer=owner)
             confirm(call, held.hat.name, _("Withdraw {product}: it is sold no more.").format(product=label(row)))
-            await held.sign(set_product, id_bytes(row.id), {"withdrawn": True})
+            await held.sign(set_product_for, owner, id_bytes(row.id), {"withdrawn": True})
             return row
 
     row = run(withdraw())

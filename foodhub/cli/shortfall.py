@@ -6,11 +6,13 @@ from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import show, table
 from foodhub.cli.running import pen, run
+from foodhub.cli.speaking import for_member, told
 from foodhub.errors import N_
 from foodhub.node.application import Transaction
 from foodhub.node.hat import Hat, shown_name
+from foodhub.node.sellers import in_name_of, seller_of
 from foodhub.node.shortfalls import ShortfallRow, declare_shortfall, list_shortfalls
-from foodhub.saying import quantity
+from foodhub.saying import ordered_by, quantity
 from foodhub.words import _, ngettext
 
 
@@ -26,6 +28,7 @@ from foodhub.words import _, ngettext
 @argument("cycle")
 @argument("pairs", metavar="PRODUCT=QUANTITY...", nargs=-1, required=True)
 @option("--reason", required=True, metavar="TEXT", help=N_("Why, as customers will read it."))
+@for_member
 @option("--to", "hub", metavar="HUB", help=N_("The hub, where several sell in the cycle (else the one that made it)."))
 @pass_call
 def shortfall(call: Call, cycle: str, pairs: tuple[str, ...], reason: str, hub: str | None) -> None:
@@ -41,10 +44,11 @@ async def _shortfall(
 ) -> tuple[int, list[ShortfallRow]]:
     async with pen(call) as held:
         cycle, hub = await held.node.read(find_place, name, to)
-        wanted = await held.node.read(read_own, held.hat, pairs)
+        seller = await held.node.read(seller_of, held.hat, call.for_name, told(call))
+        wanted = await held.node.read(read_own, await held.node.read(in_name_of, held.hat, seller), pairs)
 
         def tell(tx: Transaction, hat: Hat) -> tuple[int, list[ShortfallRow]]:
-            changed = declare_shortfall(tx, hat, cycle, wanted, reason, hub)
+            changed = declare_shortfall(tx, hat, cycle, wanted, reason, hub, seller=seller)
             return changed, list_shortfalls(tx.db, cycle)
 
         await held.node.rehearse(tell, held.hat)
@@ -60,17 +64,18 @@ async def _shortfall(
 
 def draw_shortfalls(rows: list[ShortfallRow]) -> None:
     """Print what producers lack; nothing for none."""
-    titles = (_("product"), _("producer"), _("hub"), _("there is"), _("promised"), _("why"))
+    titles = (_("product"), _("producer"), _("hub"), _("there is"), _("ordered"), _("promised"), _("why"))
     lines = [
         (
             row.product,
-            row.producer,
+            ordered_by(row.producer, row.producer_id, row.written_by, row.told),
             row.hub,
             quantity(row.available, row.unit),
+            quantity(row.ordered, row.unit),
             quantity(row.promised, row.unit),
             row.reason,
         )
         for row in rows
     ]
     if rows:
-        table(titles, lines, right=(3, 4))
+        table(titles, lines, right=(3, 4, 5))

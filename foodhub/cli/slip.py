@@ -39,7 +39,7 @@ def slip_show(call: Call, cycle: str) -> int | None:
         call.note(_("No slip yet. Slips come with the confirmation, after the close."))
     wrong = [row for row in rows if row.fault]
     if wrong:
-        call.note(_("Some shares do not follow from their slips. Show them to the others: foodhub slip export"))
+        call.note(_("Some shares do not follow from their slips. Show others: foodhub slip export CYCLE FILE"))
     show(call, rows, lambda: draw(rows))
     return ExitCode.FAILED if wrong else None
 

@@ -25,6 +25,18 @@ def for_member(function: Callable[..., Any]) -> Callable[..., Any]:
     return whom(told_by(function))
 
 
+def about_producer(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--for` to a command that shows what is a producer's; it is kept in the call."""
+    return option(
+        "--for",
+        "for_name",
+        metavar="NAME",
+        expose_value=False,
+        callback=kept("for_name"),
+        help=N_("Show what is for a producer whom you represent."),
+    )(function)
+
+
 def for_owner(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--for` where a mandate lets one write; it is kept in the call."""
     return option(

@@ -95,7 +95,7 @@ def _change(call: Call, order: str, *, text: str, paused: bool = False, ended: b
     row, changed = run(_changing(call, order, text, paused, ended))
     if not changed:
         call.note(_("It was so already; nothing was signed."))
-    show(call, _data(row) | {"ended": ended}, lambda: draw([] if ended else [row]))
+    show(call, _data(row) | {"ended": ended}, lambda: draw([row], ended=ended))
 
 
 async def _changing(call: Call, order: str, text: str, paused: bool, ended: bool) -> tuple[StandingRow, bool]:
@@ -121,8 +121,9 @@ def _lines(row: StandingRow) -> str:
     return ", ".join(f"{wished(quantity, tolerance, per)} × {name}" for name, per, quantity, tolerance in row.lines)
 
 
-def draw(rows: list[StandingRow]) -> None:
-    """Print standing orders; nothing for none."""
-    lines = [(row.hub, _lines(row), _("paused") if row.paused else _("goes on"), row.id[:8]) for row in rows]
+def draw(rows: list[StandingRow], *, ended: bool = False) -> None:
+    """Print standing orders, which may have been `ended` just now; nothing for none."""
+    states = [_("ended") if ended else _("paused") if row.paused else _("goes on") for row in rows]
+    lines = [(row.hub, _lines(row), state, row.id[:8]) for row, state in zip(rows, states, strict=True)]
     if rows:
         table((_("hub"), _("order"), _("state"), _("id")), lines)

@@ -1,30 +1,33 @@
 """`foodhub stock set`, `show` and `case`: counting, cases, and where every unit is."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Container, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from foodhub.catalog.naming import id_bytes
-from foodhub.catalog.statements import StockMode
+from foodhub.catalog.statements import Case, StockMode
 from foodhub.cli.allot import read_own, split_pairs
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
-from foodhub.cli.leaving import confirm_leaving, delivered, find_all_delivered
+from foodhub.cli.leaving import confirm_leaving, delivered
 from foodhub.cli.output import say, show, table
-from foodhub.cli.speaking import for_owner
+from foodhub.cli.speaking import about_producer, for_owner
 from foodhub.errors import N_, UsageError
-from foodhub.node.deliveries import say_delivered
+from foodhub.node.cycles import CycleRow
 from foodhub.node.hat import Hat, choose_hat
 from foodhub.node.home import now
-from foodhub.node.mandates import as_owner, set_stock_for
+from foodhub.node.mandates import as_owner, set_stock_for, writing_for
 from foodhub.node.reading import Connection, open_reading
-from foodhub.node.recounting import AtCount, what_leaves
+from foodhub.node.recounting import AtCount, find_all_delivered, knows_shelf, what_leaves
 from foodhub.node.reserving import open_requests
-from foodhub.node.stock import StockRow, list_stock, own_product, read_amount, set_case
+from foodhub.node.stock import StockRow, list_stock, own_product, read_amount, state_case
 from foodhub.saying import STOCK_MODES, quantity, said
 from foodhub.words import _, ngettext
+
+if TYPE_CHECKING:
+    from foodhub.node.application import Transaction
 
 MODES: tuple[StockMode, ...] = ("counted", "per_cycle", "on_demand", "capped")
 _FLAGS = ("--counted", "--per-cycle", "--on-demand", "--capped")
@@ -88,13 +91,10 @@ async def _set(call: Call, pairs: Sequence[str], mode: StockMode | None, gone: S
         seller = await held.node.read(as_owner, held.hat, call.for_name)
         wanted = await held.node.read(_read_wanted, seller, pairs, mode)
 
-        cycles = await held.node.read(find_all_delivered, held.hat, seller, gone)
+        cycles = await held.node.read(find_all_delivered, held.hat, seller, gone, now())
 
         def count(tx: Transaction, hat: Hat) -> tuple[list[AtCount], list[StockRow]]:
-            say_delivered(tx, hat, cycles)
-            leaving = what_leaves(tx.db, seller.member, wanted, mode, tx.now)
-            set_stock_for(tx, hat, seller.member, wanted, mode)
-            return leaving, named(tx.db, seller, wanted)
+            return count_for(tx, hat, seller, wanted, mode, cycles)
 
         leaving, _rows = await held.node.rehearse(count, held.hat)
         confirm_leaving(call, held.hat, leaving)
@@ -102,9 +102,25 @@ async def _set(call: Call, pairs: Sequence[str], mode: StockMode | None, gone: S
         return rows
 
 
-def named(db: Connection, hat: Hat, products: Any) -> list[StockRow]:
-    """Return the stock of these products of ours, by local id."""
-    return [row for row in list_stock(db, hat, now()) if id_bytes(row.product_id) in products]
+def count_for(
+    tx: "Transaction",
+    hat: Hat,
+    seller: Hat,
+    wanted: Mapping[bytes, int | None],
+    mode: StockMode | None,
+    cycles: Sequence[CycleRow],
+) -> tuple[list[AtCount], list[StockRow]]:
+    """Count products of a seller; return what that takes as gone, as far as it is known here, and its stock then."""
+    knows = knows_shelf(tx.db, hat, seller)
+    leaving = what_leaves(tx.db, seller.member, wanted, mode, tx.now, cycles) if knows else []
+    set_stock_for(tx, hat, seller.member, wanted, mode, cycles)
+    return leaving, _named(tx.db, hat, seller, wanted)
+
+
+def _named(db: Connection, hat: Hat, seller: Hat, products: Container[bytes]) -> list[StockRow]:
+    """Return the stock of these products of a seller, by local id, as far as a hat knows of it."""
+    rows = list_stock(db, seller, now(), known=knows_shelf(db, hat, seller))
+    return [row for row in rows if id_bytes(row.product_id) in products]
 
 
 def _read_wanted(db: Connection, hat: Hat, pairs: Sequence[str], mode: StockMode | None) -> dict[bytes, int | None]:
@@ -121,16 +137,23 @@ def _read_wanted(db: Connection, hat: Hat, pairs: Sequence[str], mode: StockMode
     return {id_bytes(own_product(db, hat, text).id): None for text in pairs}
 
 
-@command("stock show", examples=["foodhub stock show", "foodhub stock show Carrots --json"])
+@command(
+    "stock show",
+    examples=["foodhub stock show", "foodhub stock show Carrots --json", 'foodhub stock show --for "Ferme du Lac"'],
+    more=N_("Of a member of whom you only hold a mandate you see the counts, and not what is set aside."),
+)
 @argument("products", metavar="[PRODUCT]...", nargs=-1)
+@about_producer
 @pass_call
 def stock_show(call: Call, products: tuple[str, ...]) -> None:
     """Show stock."""
     with open_reading(call.home) as db:
         hat = choose_hat(db, call.as_name)
-        chosen = {own_product(db, hat, product).id for product in products}
-        rows = [row for row in list_stock(db, hat, now()) if not chosen or row.product_id in chosen]
-        waiting = len(open_requests(db, hat, now()))
+        seller = as_owner(db, hat, call.for_name)
+        known = knows_shelf(db, hat, seller)
+        chosen = {own_product(db, seller, product).id for product in products}
+        rows = [row for row in list_stock(db, seller, now(), known=known) if not chosen or row.product_id in chosen]
+        waiting = len(open_requests(db, seller, now())) if known else 0
     if not rows:
         call.note(_("No product yet. Publish yours with: foodhub product import FILE, or product add NAME"))
     if waiting:
@@ -206,6 +229,7 @@ def _aside_line(row: StockRow, number: int) -> tuple[Any, ...]:
 @option("--minimum", metavar="QUANTITY", help=N_("Less than this is not delivered at all."))
 @option("--word", default="", metavar="TEXT", help=N_("Your own word for the case, such as carton or crate."))
 @option("--broken", is_flag=True, help=N_("You also deliver a case that is not full."))
+@for_owner
 @pass_call
 def stock_case(call: Call, pair: str, minimum: str | None, word: str, broken: bool) -> None:
     """Say the case."""
@@ -225,14 +249,16 @@ async def _set_case(
 
     (product, amount), *_rest = split_pairs([pair])
     async with pen(call) as held:
-        row = await held.node.read(own_product, held.hat, product)
+        seller = await held.node.read(as_owner, held.hat, call.for_name)
+        row = await held.node.read(own_product, seller, product)
         size = read_amount(row.name, row.price_per, amount)
         least = read_amount(row.name, row.price_per, minimum) if minimum else 0
 
         def state(tx: Transaction, hat: Hat) -> tuple[bool, list[StockRow]]:
             local = id_bytes(row.id)
-            changed = set_case(tx, hat, local, size, least, word, broken=broken)
-            return changed, named(tx.db, hat, {local})
+            voice = writing_for(tx.db, hat, seller.member, "label", tx.now)
+            changed = state_case(tx, hat, Case(local, 1, size, least, word, broken), voice)
+            return changed, _named(tx.db, hat, seller, {local})
 
         await held.node.rehearse(state, held.hat)
         text = _("{product} leaves you in cases of {size}.") if size else _("{product} leaves you in no case.")

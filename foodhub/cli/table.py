@@ -120,6 +120,7 @@ COMMANDS: Mapping[str, Entry] = {
             "sell": Entry(N_("Say how your hub or group sells in a cycle, and until when."), "offering"),
             "check": Entry(N_("See what is missing before a cycle opens."), "checking"),
             "publish": Entry(N_("Publish a draft: from then on everybody knows the cycle."), "copying"),
+            "drop": Entry(N_("Drop a draft: it never becomes a cycle."), "copying"),
             "clone": Entry(N_("Make a cycle like another one, some weeks later."), "copying"),
             "repeat": Entry(N_("Let a cycle come again every week, or every few weeks."), "copying"),
             "announce": Entry(
@@ -180,7 +181,7 @@ COMMANDS: Mapping[str, Entry] = {
         N_("The desk of a hub or group: its queue, and what waits for a person."),
         commands={
             "show": Entry(N_("Show the queue, what is late, and what waits for your word."), "desk"),
-            "share": Entry(N_("Share by hand what there is of a product of which less came."), "desk"),
+            "share": Entry(N_("Share what there is of a product of which less came."), "desk"),
         },
     ),
     "slip": Entry(

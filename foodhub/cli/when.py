@@ -19,6 +19,8 @@ _DAYS: Final = (
     ("sun", "sunday", "dim", "dimanche"),
 )
 _WEEKDAYS: Final = {name: number for number, names in enumerate(_DAYS) for name in names}
+_YEARS: Final = range(1971, 3000)
+"""What can be signed, and more than anybody means."""
 _NOW: Final = frozenset({"now", "maintenant"})
 _AHEAD: Final = {"today": 0, "aujourd'hui": 0, "tomorrow": 1, "demain": 1}
 _HOURS: Final = {"h": 3600, "min": 60, "m": 60}
@@ -52,7 +54,35 @@ def read_when(text: str, now: datetime, zone: tzinfo) -> datetime:
             N_('Write it like "thu 20h", "tomorrow 18:00", "+3d" or 2026-11-26T20:00.'),
             text=text[:60],
         )
+    if found.year not in _YEARS:
+        raise UsageError(
+            "bad_when",
+            N_('"{text}" lies too far away.'),
+            N_('Write it like "thu 20h", "tomorrow 18:00", "+3d" or 2026-11-26T20:00.'),
+            text=text[:60],
+        )
     return found
+
+
+def read_span(first: str, last: str, now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
+    """Return from when to when something is; the end is counted from the beginning, and "19h" is of the same day.
+
+    Raises:
+        UsageError: `bad_when`, or `bad_span` where the end would not be behind the beginning.
+    """
+    begins = read_when(first, now, zone)
+    ends = read_when(last, begins, zone)
+    day = begins.astimezone(zone).date()
+    said_alone = _clock(" ".join(last.lower().split())) is not None
+    if ends <= begins or (said_alone and ends.date() != day):
+        raise UsageError(
+            "bad_span",
+            N_('From "{first}" to "{last}": that would end before it begins.'),
+            N_('Where it ends on another day, say which day, such as "sat 12h".'),
+            first=first[:60],
+            last=last[:60],
+        )
+    return begins, ends
 
 
 def _iso(wanted: str, zone: tzinfo) -> datetime | None:

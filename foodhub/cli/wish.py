@@ -28,12 +28,11 @@ from foodhub.node.wishes import (
     WishRow,
     WishTable,
     group_exchange,
-    require_wishes,
     set_wish,
     wisher,
     without_wish,
 )
-from foodhub.saying import TOLD, said, wished
+from foodhub.saying import TOLD, said, titled, wished
 from foodhub.words import _, ngettext
 
 _STANDARD_INPUT = Path("-")
@@ -68,7 +67,6 @@ def wish_set(call: Call, cycle: str, words: tuple[str, ...]) -> None:
         row = find_cycle(tx.db, cycle, tx.now)
         buyer = wisher(tx.db, hat, household, told(call))
         wanted = read_changes(tx.db, row, split)
-        require_wishes(wanted)
         return [HouseholdWish(shown_name(tx.db, buyer.member), buyer, wanted)]
 
     _enter(call, cycle, read)
@@ -145,13 +143,13 @@ def wish_import(call: Call, cycle: str, file: Path) -> None:
 
 
 def _bad_rows(faults: list[dict[str, Any]]) -> UsageError:
-    listed = "\n".join(f"{each['line']}, {each['column']}: {each['message']} {each['hint']}" for each in faults)
+    said_of = (titled(f"{each['line']}, {each['column']}", f"{each['message']} {each['hint']}") for each in faults)
     return UsageError(
         "bad_rows",
         N_("Nothing was signed. Faults (line, column): {count}.\n{listed}"),
         N_("Mend them and import again."),
         count=len(faults),
-        listed=listed,
+        listed="\n".join(said_of),
         faults=faults,
     )
 
@@ -179,7 +177,6 @@ def wish_paste(call: Call, cycle: str, household: str, text: tuple[str, ...]) ->
         buyer = wisher(tx.db, hat, household, told(call))
         pairs = pasted_pairs(*read_pasted_wish(tx.db, row, group_exchange(tx.db, hat, row), message))
         wanted = read_changes(tx.db, row, pairs)
-        require_wishes(wanted)
         return [HouseholdWish(shown_name(tx.db, buyer.member), buyer, wanted)]
 
     _enter(call, cycle, read)
@@ -211,14 +208,17 @@ def _draw(row: WishTable) -> None:
         return
     say()
     titles = (_("basket"), _("household"), *(each.product for each in row.products), "")
-    lines: list[tuple[Any, ...]] = [(each.number, _name(each), *_cells(row, each), _told(each)) for each in households]
+    lines: list[tuple[Any, ...]] = [
+        (each.number or "", _name(each), *_cells(row, each), _told(each)) for each in households
+    ]
     sums = [wished(each.quantity, each.tolerance, each.price_per) for each in row.products]
     lines.append(("", _("in all"), *sums, ""))
     if any(each.case for each in row.products):
         lines.append(("", _("cases"), *(each.cases if each.case else "" for each in row.products), ""))
         missing = (wished(each.missing, 0, each.price_per) if each.missing else "" for each in row.products)
         lines.append(("", _("missing"), *missing, ""))
-    table(titles, lines, right=range(2, 2 + len(row.products)))
+    first = 0 if any(each.number for each in households) else 1  # a household does not know the number of its own
+    table(titles[first:], [line[first:] for line in lines], right=range(2 - first, 2 - first + len(row.products)))
 
 
 def _cells(row: WishTable, household: WishRow) -> list[str]:
@@ -236,10 +236,10 @@ def _name(row: WishRow) -> str:
 
 
 def _told(row: WishRow) -> str:
-    """Return who typed a wish, and how the household had said it."""
-    if not row.written_by:
-        return ""
-    return ", ".join(part for part in (_("typed by {name}").format(name=row.written_by), said(TOLD, row.told)) if part)
+    """Return who typed a wish, how the household had said it, and whether it has left the group since."""
+    typed = _("typed by {name}").format(name=row.written_by) if row.written_by else ""
+    how = said(TOLD, row.told) if row.written_by else ""
+    return ", ".join(part for part in (typed, how, _("has left the group") if row.left else "") if part)
 
 
 @command(
@@ -256,7 +256,7 @@ def wish_missing(call: Call, cycle: str) -> None:
         call.note(_("All households have said what they want."))
 
     def draw() -> None:
-        lines = [(each.number, _name(each), _("represented") if each.represented else "") for each in rows]
+        lines = [(each.number or "", _name(each), _("represented") if each.represented else "") for each in rows]
         if lines:
             table((_("basket"), _("household"), ""), lines, right=(0,))
 

@@ -13,6 +13,7 @@ import msgspec
 from foodhub.log.encoding import decode, encode, normal
 from foodhub.log.faults import PeerFault
 from foodhub.log.header import MAX_PAYLOAD, RANDOM_BYTES
+from foodhub.log.nesting import too_deep
 
 _raw_list = msgspec.msgpack.Decoder(list[msgspec.Raw])
 MAX_STATEMENTS = 2000
@@ -64,6 +65,8 @@ class StatementReader:
 
 
 def _split(body: bytes) -> list[msgspec.Raw]:
+    if too_deep(body):
+        raise PeerFault("not_canonical")
     try:
         parts = _raw_list.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):

@@ -10,11 +10,11 @@ from functools import cache
 from itertools import chain
 from operator import attrgetter
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
-from unicodedata import is_normalized
 
 import msgspec
 
 from foodhub.log.faults import PeerFault
+from foodhub.log.normal_form import is_normal
 
 LIMIT = 2**53
 MAX_SEQ = 2**31
@@ -58,35 +58,31 @@ def decode(decoder: "msgspec.msgpack.Decoder[T]", data: bytes) -> T:
 def normal(value: Any) -> bool:
     """Say whether every text inside `value` is in Unicode's normal form C."""
     # One question for all of them, since it is asked of every statement: no character composes with a space, so texts
-    # with a
-    # space in between are normal together if each is by itself.
+    # with a space in between are normal together if each is by itself.
     text = " ".join(_texts(value))
-    return text.isascii() or is_normalized("NFC", text)
+    return text.isascii() or is_normal(text)
 
 
 def _texts(value: Any) -> Iterable[str]:
     """Return the texts inside `value`."""
-    kind = type(value)
-    if kind is str:
-        return (value,)
-    if kind is list or kind is tuple:
-        return chain.from_iterable(map(_texts, value))
-    if not isinstance(value, msgspec.Struct):
-        return ()
-    texts, mixed = _text_fields(type(value))
-    plain: Iterable[str] = texts(value)
-    return chain(plain, _texts([getattr(value, name) for name in mixed])) if mixed else plain
+    kind: Any = type(value)
+    return _way_to_texts(kind)(value)
 
 
 @cache
-def _text_fields(kind: type[msgspec.Struct]) -> tuple[Callable[[Any], Iterable[str]], tuple[str, ...]]:
-    """Return how to get at the texts of a struct, and the names of its fields that may hold text deeper inside."""
-    types = {field.name: field.type for field in msgspec.structs.fields(kind)}
-    texts = [name for name, type_ in types.items() if type_ is str]
-    mixed = tuple(name for name, type_ in types.items() if type_ is not str and _may_hold_text(type_))
-    if len(texts) > 1:
-        return attrgetter(*texts), mixed
-    return (lambda value: [getattr(value, name) for name in texts]), mixed
+def _way_to_texts(kind: Any) -> Callable[[Any], Iterable[str]]:
+    """Return what finds the texts in values of a type; found once, since every statement that arrives is looked at."""
+    if kind is str:
+        return lambda value: (value,)
+    if kind is list or kind is tuple:
+        return lambda value: chain.from_iterable(map(_texts, value))
+    if not issubclass(kind, msgspec.Struct):
+        return lambda _: ()
+    fields = [field for field in msgspec.structs.fields(kind) if _may_hold_text(field.type)]
+    names = [field.name for field in fields]
+    if len(names) > 1 and all(field.type is str for field in fields):
+        return attrgetter(*names)
+    return lambda value: chain.from_iterable(_texts(getattr(value, name)) for name in names)
 
 
 @cache

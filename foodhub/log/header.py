@@ -8,7 +8,7 @@ from enum import IntEnum
 import msgspec
 
 from foodhub.log.encoding import Count, Key, Moment, Seq, encode
-from foodhub.log.keys import digest
+from foodhub.log.keys import hasher
 
 VERSION = 1
 MAX_PAYLOAD = 64 * 1024
@@ -53,11 +53,7 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
         return entry_id(encode(self))
 
 
-def entry_id(header: bytes) -> bytes:
-    """Return the id of the entry with these header bytes."""
-    return digest(header, b"foodhub-entry")
-
-
-def payload_hash(payload: bytes) -> bytes:
-    """Return the hash under which a header names its payload."""
-    return digest(payload, b"foodhub-payload")
+entry_id = hasher(b"foodhub-entry")
+"""Return the id of the entry with these header bytes."""
+payload_hash = hasher(b"foodhub-payload")
+"""Return the hash under which a header names its payload."""

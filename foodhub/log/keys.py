@@ -4,6 +4,7 @@ BLAKE2b-256 with a personal tag for each use, Ed25519 for signatures, X25519 for
 kept.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
@@ -23,6 +24,18 @@ _SIGNATURE_TAG = {
 def digest(data: bytes, person: bytes, size: int = 32) -> bytes:
     """Return the BLAKE2b hash of `data` for one use, named by `person` (at most 16 bytes)."""
     return blake2b(data, digest_size=size, person=person).digest()
+
+
+def hasher(person: bytes) -> Callable[[bytes], bytes]:
+    """Return what does the same for one use, for what is hashed by the thousands."""
+    begun = blake2b(digest_size=32, person=person).copy
+
+    def hashed(data: bytes) -> bytes:
+        copy = begun()
+        copy.update(data)
+        return copy.digest()
+
+    return hashed
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,13 @@ nothing but the run: whether its author is known and whether it fits what we hol
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import accumulate
 
 import msgspec
 
 from foodhub.log.encoding import LATEST, MAX_SEQ, Count, Key, Seq, decode, encode
 from foodhub.log.faults import PeerFault
-from foodhub.log.header import MAX_PAYLOAD, RANDOM_BYTES, VERSION, Kind, Log, payload_hash
+from foodhub.log.header import MAX_PAYLOAD, RANDOM_BYTES, VERSION, Kind, Log, entry_id, payload_hash
 from foodhub.log.keys import SigningKey, verify
 
 MAX_ENTRIES = 256
@@ -69,7 +68,6 @@ class CheckedRun:
 
 
 _decoder = msgspec.msgpack.Decoder(Run)
-_header = encode
 
 
 def read_run(circuit: bytes, data: bytes) -> CheckedRun:
@@ -97,8 +95,8 @@ def check_run(circuit: bytes, run: Run) -> CheckedRun:
     for seq, (kind, timestamp, size, payload) in enumerate(
         zip(kinds, timestamps, sizes, hashes, strict=True), run.first
     ):
-        header = _header((VERSION, circuit, author, log, kind, seq, backlink, timestamp, size, payload))
-        backlink = blake2b(header, digest_size=32, person=b"foodhub-entry").digest()
+        header = encode((VERSION, circuit, author, log, kind, seq, backlink, timestamp, size, payload))
+        backlink = entry_id(header)
         ids.append(backlink)
     if len(run.signature) not in {0, 64} or (run.signature and not verify("entry", author, header, run.signature)):
         raise PeerFault("bad_signature")
@@ -174,6 +172,6 @@ def _last_header(circuit: bytes, author: bytes, log: int, seq: int, backlink: by
     header, timestamp = b"", 0
     for place, (kind, delay, size, payload) in enumerate(lines, seq):
         timestamp += delay
-        header = _header((VERSION, circuit, author, log, kind, place, backlink, timestamp, size, payload))
-        backlink = blake2b(header, digest_size=32, person=b"foodhub-entry").digest()
+        header = encode((VERSION, circuit, author, log, kind, place, backlink, timestamp, size, payload))
+        backlink = entry_id(header)
     return header

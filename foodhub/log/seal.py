@@ -96,12 +96,21 @@ def _read(payload: bytes) -> tuple[bytes, Sealed]:
 
 
 def _key(salt: bytes, sealed: Sealed, secrets: Sequence[bytes]) -> bytes | None:
-    slots = sealed.slots
+    """Return the key that the payload commits to, from whichever slot; None when no slot is ours.
+
+    In which order the secrets stand makes no difference: two devices of a reader may know them in another one.
+    """
+    slots, ours = sealed.slots, False
     for secret in secrets:
         tag = _tag(secret, salt)
         for at in range(0, len(slots) if tag in slots else 0, _SLOT):
             if slots.startswith(tag, at):
-                return _mask(secret, salt, slots[at + TAG_BYTES : at + _SLOT])
+                key = _mask(secret, salt, slots[at + TAG_BYTES : at + _SLOT])
+                if digest(key, b"foodhub-commit") == sealed.commitment:
+                    return key
+                ours = True
+    if ours:
+        raise PeerFault("not_canonical")
     return None
 
 

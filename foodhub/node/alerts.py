@@ -10,6 +10,7 @@ import msgspec
 
 from foodhub.catalog.naming import base32_id
 from foodhub.errors import N_, RefusedError
+from foodhub.node import deputy_alerts
 from foodhub.node.hat import Hat, hats
 from foodhub.node.home import now
 from foodhub.node.standing import fallen
@@ -47,6 +48,11 @@ def alerts(db: sqlite3.Connection) -> list[Alert]:
         _alert(RefusedError(code, *texts, **details))
         for hat in own
         for code, texts, details in trade_alerts(db, hat, now())
+    ]
+    found += [
+        _alert(RefusedError("close_awaited", *deputy_alerts.TEXTS, **details))
+        for hat in own
+        for details in deputy_alerts.closes_awaited(db, hat, now())
     ]
     found += [_alert(RefusedError("words_unconfirmed", *_UNCONFIRMED, name=name)) for name in _unconfirmed(db)]
     if wanted:

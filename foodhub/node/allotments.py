@@ -15,12 +15,14 @@ from foodhub.catalog.naming import base32_id, find
 from foodhub.catalog.product import ordered_unit
 from foodhub.errors import N_, NotThereError, RefusedError
 from foodhub.log.header import Log
-from foodhub.node.closing import close_of
+from foodhub.node.bought import Bought
+from foodhub.node.buyers import Buyer
 from foodhub.node.cycles import CycleRow, find_cycle, list_cycles, require_hub
 from foodhub.node.exchanges import Exchange, exchange_of
 from foodhub.node.hat import Hat, shown_name
 from foodhub.node.products import product_statement
-from foodhub.node.rights import require_right
+from foodhub.node.running import require_running
+from foodhub.node.sellers import in_name_of, require_stock, seller_of
 from foodhub.node.shelf import Aside, CycleKey, Shelf, asides_of, shelf_of
 from foodhub.node.standing import require_standing
 from foodhub.orders.reserving import Lower
@@ -38,7 +40,8 @@ class AllotmentRow(msgspec.Struct, frozen=True):
 
     `set_aside` is what the hub holds, `returned` what it gave back before; `lowered` what it is asked to keep at most,
     or None. `reason` says why nothing of it can be promised: `other_product` (its giver sells no such product) or
-    `hub_not_in_cycle`.
+    `hub_not_in_cycle`. `written_by` says who set it aside for the producer, "" where that one did itself, and `told`
+    how it had said it.
     """
 
     product: str
@@ -54,6 +57,8 @@ class AllotmentRow(msgspec.Struct, frozen=True):
     returned: int
     lowered: int | None
     reason: str = ""
+    written_by: str = ""
+    told: str = ""
 
 
 def list_allotments(db: sqlite3.Connection, cycle: CycleRow) -> list[AllotmentRow]:
@@ -72,12 +77,15 @@ def list_allotments(db: sqlite3.Connection, cycle: CycleRow) -> list[AllotmentRo
         )
     }
     selling = {hub: exchange_of(db, hub, cycle) is not None for hub in {hub for hub, *_ in (*found, *told)}}
+    written, bought = _written(db, cycle.key), Bought(db, [cycle])
     rows = []
     for hub, producer, product in {*found, *told}:
         known = _product(db, producer, product)
         name, variant, per = known or (base32_id(product)[:8], "", "piece")
         ordered, promised = told.get((hub, producer, product), (0, 0))
         aside = found.get((hub, producer, product), Aside(cycle.key, hub, b"", product))
+        held = aside.given - aside.returned if aside.given else None
+        writer, means = written.get((hub, producer, product), (None, ""))
         rows.append(
             AllotmentRow(
                 product=f"{name}, {variant}" if variant else name,
@@ -86,13 +94,15 @@ def list_allotments(db: sqlite3.Connection, cycle: CycleRow) -> list[AllotmentRo
                 producer_id=base32_id(producer),
                 unit=UNITS[per],
                 set_aside=aside.quantity,
-                promised=promised,
+                promised=bought.promised(cycle.key, hub, (producer, product), promised, held),
                 ordered=ordered,
                 hub=shown_name(db, hub),
                 hub_id=base32_id(hub),
                 returned=aside.returned,
                 lowered=aside.lowered,
                 reason="" if known and selling[hub] else "hub_not_in_cycle" if known else "other_product",
+                written_by=shown_name(db, writer) if writer else "",
+                told=means,
             )
         )
     return sorted(rows, key=lambda row: (row.hub, row.producer, row.product, row.product_id))
@@ -112,9 +122,19 @@ def _all_asides(db: sqlite3.Connection, cycle: CycleKey) -> list[tuple[bytes, As
     return [(producer, each) for (producer,) in producers for each in asides_of(db, producer, cycle)]
 
 
+def _written(db: sqlite3.Connection, cycle: CycleKey) -> dict[tuple[bytes, bytes, bytes], tuple[bytes, str]]:
+    """Return who set something aside for somebody else, and how that one had said it, by (hub, producer, product)."""
+    rows = db.execute(
+        "SELECT a.hub, m.id, a.product, w.id, a.told FROM allotment a JOIN party m ON m.ref = a.owner"
+        " JOIN party w ON w.ref = a.spoken WHERE a.cycle_owner = ? AND a.cycle = ?",
+        cycle,
+    )
+    return {(hub, producer, product): (writer, told) for hub, producer, product, writer, told in rows}
+
+
 def _product(db: sqlite3.Connection, producer: bytes, product: bytes) -> tuple[str, str, str] | None:
     row: tuple[str, str, str] | None = db.execute(
-        "SELECT p.name, p.variant, p.price_per FROM product p JOIN member m ON m.ref = p.owner"
+        "SELECT p.name, p.variant, p.price_per FROM product p JOIN party m ON m.ref = p.owner"
         " WHERE m.id = ? AND p.local = ?",
         (producer, product),
     ).fetchone()
@@ -156,7 +176,7 @@ def everything_free(db: sqlite3.Connection, hat: Hat, cycle: CycleRow, hub: byte
     exchange = supplied(db, cycle, hub)
     shelf = shelf_of(db, hat.member)
     rows = db.execute(
-        "SELECT p.local FROM product p JOIN member m ON m.ref = p.owner WHERE m.id = ? AND NOT p.withdrawn"
+        "SELECT p.local FROM product p JOIN party m ON m.ref = p.owner WHERE m.id = ? AND NOT p.withdrawn"
         " ORDER BY p.name, p.local",
         (hat.member,),
     )
@@ -238,23 +258,18 @@ def _not_in_cycle(db: sqlite3.Connection, cycle: CycleRow, hub: bytes) -> Refuse
     )
 
 
-def is_running(db: sqlite3.Connection, cycle: CycleRow, exchange: Exchange, now: int) -> bool:
-    """Say whether orders may still come in at a hub at `now` (ms)."""
-    return cycle.phase_at(now) != "closed" and exchange.closes > now and close_of(db, cycle) is None
+def allot(
+    tx: Transaction,
+    hat: Hat,
+    cycle: CycleRow,
+    wanted: Mapping[bytes, int],
+    hub: bytes | None = None,
+    *,
+    seller: Buyer | None = None,
+) -> int:
+    """Set quantities of our products aside for a hub of a cycle (None: its owner); return how many changed.
 
-
-def require_running(db: sqlite3.Connection, cycle: CycleRow, exchange: Exchange, now: int) -> None:
-    """Make sure that orders may still come in at a hub: after its close nothing more is promised.
-
-    Raises:
-        RefusedError: `cycle_closed`.
-    """
-    if not is_running(db, cycle, exchange, now):
-        raise RefusedError("cycle_closed", N_('The cycle "{cycle}" is closed.'), cycle=cycle.name)
-
-
-def allot(tx: Transaction, hat: Hat, cycle: CycleRow, wanted: Mapping[bytes, int], hub: bytes | None = None) -> int:
-    """Set quantities of our own products aside for a hub of a cycle (None: its owner); return how many changed.
+    With a `seller` they are that one's products, for whom we write.
 
     The quantities are what the hub holds then, not additions. They are for the device with which it sells, and for
     its heir. Whatever it was asked to give back before, it may keep so much.
@@ -265,29 +280,31 @@ def allot(tx: Transaction, hat: Hat, cycle: CycleRow, wanted: Mapping[bytes, int
             given.
     """
     require_standing(tx.db, hat)
-    require_right(tx.db, hat, "stock")
+    seller = seller or seller_of(tx.db, hat)
+    require_stock(tx.db, hat, seller)
+    own = in_name_of(tx.db, hat, seller)
     exchange = supplied(tx.db, cycle, hub)
     require_running(tx.db, cycle, exchange, tx.now)
-    shelf = shelf_of(tx.db, hat.member, tx.now)
+    shelf = shelf_of(tx.db, own.member)
     statements: list[Allot | Lower] = []
     for product, quantity in wanted.items():
         held = shelf.aside(cycle.key, exchange.aggregator, exchange.device, product)
         if quantity != held.quantity:
-            _check(tx.db, hat, exchange, shelf, held, quantity)
+            _check(tx.db, own, exchange, shelf, held, quantity)
             statements += _raised(tx.db, held, quantity)
     if statements:
-        tell_hub(tx, hat, exchange.aggregator, statements)
+        tell_hub(tx, hat, seller, exchange.aggregator, statements)
     return sum(isinstance(each, Allot) or each.override for each in statements)
 
 
-def tell_hub(tx: Transaction, hat: Hat, hub: bytes, statements: Sequence[Allot | Lower]) -> None:
-    """Sign what is about stock set aside, for the hub alone.
+def tell_hub(tx: Transaction, hat: Hat, seller: Buyer, hub: bytes, statements: Sequence[Allot | Lower]) -> None:
+    """Sign what a seller says of stock set aside, for the hub alone.
 
     Raises:
         RefusedError: `no_box_key`, while the hub can't be written to.
     """
     try:
-        tx.append(hat.member, Log.TRADE, statements, readers=[hub])
+        tx.append(hat.member, Log.TRADE, [seller.enclose(each) for each in statements], readers=[hub])
     except LookupError:
         name = shown_name(tx.db, hub)
         raise RefusedError("no_box_key", N_("{hub} can't be written to yet."), N_("Sync first."), hub=name) from None
@@ -340,7 +357,7 @@ def _check(db: sqlite3.Connection, hat: Hat, exchange: Exchange, shelf: Shelf, h
         raise RefusedError(
             "allotment_only_raised",
             N_("{held} of {name} is set aside already, and only the hub can give it back."),
-            N_("Set at least {held} aside, or ask for it back with: foodhub allot lower"),
+            N_('Set at least {held} aside, or ask for it back with: foodhub allot lower CYCLE "{name}"=QUANTITY'),
             name=statement.name,
             held=format_quantity(held.quantity, unit),
         )

@@ -11,9 +11,11 @@ from foodhub.node.clocks import require_in_time
 from foodhub.node.cycles import CycleRow, list_cycles, require_hub
 from foodhub.node.exchanges import exchange_of
 from foodhub.node.hat import Hat, currency
-from foodhub.node.orders import OrderRow, Placement, placements
-from foodhub.node.placing import append_order, require_open, require_own_household, require_sold
+from foodhub.node.orders import OrderRow
+from foodhub.node.placements import Placement, placements
+from foodhub.node.placing import append_order, order_is_the_sum, require_open, require_own_household, require_sold
 from foodhub.node.standing import require_standing
+from foodhub.node.supplies import sum_id
 from foodhub.node.wanted import Wanted, order_line, require_offered
 from foodhub.orders.order import after
 from foodhub.orders.statements import Order, OrderLine
@@ -30,9 +32,8 @@ def _own_order(tx: Transaction, hat: Hat, buyer: Buyer, order: OrderRow) -> tupl
     if order.customer_id != base32_id(buyer.member):
         raise RefusedError(
             "not_your_order",
-            N_("Only {customer} can change this order."),
-            N_("Act as its buyer with --as NAME."),
-            customer=order.customer or "…",
+            N_("This is the order of somebody else: only its buyer can change it."),
+            N_("Ask the buyer; one that is a member of this home acts with --as NAME."),
         )
     found = (row for row in list_cycles(tx.db, tx.now) if row.id == order.cycle_id)
     held = placements(
@@ -44,11 +45,25 @@ def _own_order(tx: Transaction, hat: Hat, buyer: Buyer, order: OrderRow) -> tupl
     if cycle is None:
         raise NotThereError("no_such_cycle", N_('There is no order cycle "{text}".'), text=order.cycle)
     require_hub(tx.db, cycle)
+    held = _by_hand(tx, buyer, held)
     seller = exchange_of(tx.db, id_bytes(order.hub_id), cycle)
     if seller is not None:
         require_open(tx.db, cycle, seller, tx.now)
         require_in_time(tx, hat, seller.closes)
     return cycle, held
+
+
+def _by_hand(tx: Transaction, buyer: Buyer, held: list[Placement]) -> list[Placement]:
+    """Return the placements that a person made; those that its node sums lose their place when changed by hand.
+
+    Raises:
+        RefusedError: `order_is_the_sum`.
+    """
+    sums = {sum_id(held[0].owner, held[0].cycle, number) for number in range(len(held))}
+    own = [each for each in held if each.local not in sums]
+    if not own:
+        raise order_is_the_sum(tx.db, buyer.member)
+    return own
 
 
 def cancel_order(tx: Transaction, hat: Hat, order: OrderRow, buyer: Buyer | None = None) -> int:
@@ -84,7 +99,8 @@ def amend_order(
     after(order.state, "amend")
     cycle, held = _own_order(tx, hat, buyer, order)
     seller = exchange_of(tx.db, held[0].hub, cycle)
-    standing = [each for each in held if not each.gone]
+    # What was refused is not in the order that is shown either.
+    standing = [each for each in held if each.state(confirmed=False) not in {"cancelled", "refused"}]
     code = currency(tx.db)
     lines = [{(line.producer, line.product): line for line in each.lines} for each in standing]
     more = [each for each in wanted if _is_more(lines, each)]

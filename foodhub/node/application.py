@@ -46,6 +46,10 @@ class Node:
         """
         await self.store.bring_up_to_date(told)
 
+    def tell_when_busy(self, told: Callable[[], None], after: float = 1) -> None:
+        """Call `told` whenever a write takes longer than `after` seconds: another process may be at it."""
+        self.store.busy, self.store.patience = told, after
+
     async def read(self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a reading function of `foodhub.node`."""
         return await self.store.read(work, *args, **kwargs)

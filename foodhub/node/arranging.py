@@ -14,7 +14,16 @@ import msgspec
 from foodhub.catalog.naming import base32_id
 from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
-from foodhub.node.cycles import CycleRow, check_cycle_name, check_window, cycle_at, moment, require_coordinator
+from foodhub.node.asking_again import asking_again
+from foodhub.node.cycles import (
+    CycleRow,
+    check_cycle_name,
+    check_window,
+    cycle_at,
+    moment,
+    open_drafts,
+    require_coordinator,
+)
 from foodhub.node.exchanges import check_deadlines
 from foodhub.node.hat import Hat, shown_name
 from foodhub.orders.cycle import phase
@@ -24,7 +33,6 @@ from foodhub.store.transaction import Transaction
 
 _plans = msgspec.msgpack.Decoder(Plan)
 _outgoing = msgspec.msgpack.Decoder(Outgoing)
-_drafts = msgspec.msgpack.Decoder(Draft)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +55,7 @@ class Arrangement:
 
 def list_drafts(db: sqlite3.Connection, member: bytes) -> list[Arrangement]:
     """Return the drafts of a member of this home that are not published, the ones that open first first."""
-    rows = db.execute(
-        "SELECT d.body FROM draft d JOIN member m ON m.ref = d.owner WHERE m.id = ? AND NOT d.ended", (member,)
-    )
-    found = [_of_draft(_drafts.decode(body)) for (body,) in rows]
-    return sorted(found, key=lambda each: (each.cycle.opens, each.local))
+    return [_of_draft(each) for each in open_drafts(db, member)]
 
 
 def arrangement_of(db: sqlite3.Connection, member: bytes, local: bytes) -> Arrangement | None:
@@ -185,9 +189,16 @@ def require_arrangement(db: sqlite3.Connection, hat: Hat, local: bytes) -> Arran
     return found
 
 
-def clone(arrangement: Arrangement, hat: Hat, local: bytes, name: str, later: Callable[[int], int]) -> Arrangement:
-    """Return a cycle like another one, with an id and a name of its own, and each of its times as `later` moves it."""
+def clone(
+    db: sqlite3.Connection, arrangement: Arrangement, hat: Hat, local: bytes, name: str, later: Callable[[int], int]
+) -> Arrangement:
+    """Return a cycle like another one, with an id and a name of its own, and each of its times as `later` moves it.
+
+    What was decided for the other one is asked again.
+    """
     cycle, plan, outgoing = arrangement.cycle, arrangement.plan, arrangement.outgoing
+    if outgoing is not None and not arrangement.draft:
+        outgoing = asking_again(db, hat.member, outgoing)
     incoming = [
         msgspec.structs.replace(each, weighed=later(each.weighed), lead=later(each.lead)) for each in plan.incoming
     ]

@@ -1,54 +1,75 @@
 """What a group that buys for its households tells its hub: what is in each numbered basket, without names."""
 
 import sqlite3
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable
 
 import msgspec
 
 from foodhub.log.body import ROOM
-from foodhub.log.encoding import encode
 from foodhub.log.header import Log
 from foodhub.node.confirmations import confirmations_of
 from foodhub.node.exchanges import Exchange
 from foodhub.node.hat import Hat
-from foodhub.node.households import has_keys, households_of
-from foodhub.orders.closing import Baskets, Confirmation
-from foodhub.orders.statements import derived_id
+from foodhub.node.households import basket_numbers, has_keys
+from foodhub.orders.closing import Baskets, baskets_id
+from foodhub.orders.parts import in_parts, whole
 from foodhub.store.transaction import Transaction
 
-_confirmations = msgspec.msgpack.Decoder(Confirmation)
+Row = tuple[int, list[tuple[bytes, bytes, int]]]
+"""The number of a basket, and what is in it: (producer, product, quantity)."""
+_HEAD = 512
+"""What a part takes besides its rows, in bytes; less than that."""
 _baskets = msgspec.msgpack.Decoder(Baskets)
 
 
 def tell_baskets(tx: Transaction, hat: Hat, exchange: Exchange) -> int:
-    """Tell our hub what each of our households gets, if we buy for them and it changed; return 1 if it was said."""
+    """Tell our hub what each of our households gets, if we buy for them and it changed; return in how many parts."""
     if exchange.own_supplier or exchange.buying != "households" or not has_keys(tx.db, exchange.supplier):
         return 0
     rows = _rows(tx.db, hat, exchange)
-    told = baskets_of(tx.db, hat.member, exchange.cycle)
-    if rows == (told.rows if told else []):
+    if rows == baskets_of(tx.db, hat.member, exchange.cycle):
         return 0
-    version = told.version + 1 if told else 1
-    said = Baskets(derived_id(b"baskets", *exchange.cycle), version, *exchange.cycle, rows)
-    if len(encode(said)) > ROOM:
-        return 0  # more than an entry holds: the hub then packs for the group as a whole
-    tx.append(hat.member, Log.TRADE, [said], readers=[exchange.supplier])
-    return 1
+    version = 1 + max((each.version for each in _parts(tx.db, hat.member, exchange.cycle)), default=0)
+    parts = _cut(rows)
+    said = [
+        Baskets(baskets_id(exchange.cycle, number), version, *exchange.cycle, number, len(parts), part)
+        for number, part in enumerate(parts, 1)
+    ]
+    tx.append(hat.member, Log.TRADE, said, readers=[exchange.supplier])
+    return len(said)
 
 
-def baskets_of(db: sqlite3.Connection, group: bytes, cycle: tuple[bytes, bytes]) -> Baskets | None:
-    """Return the baskets of a group in a cycle (owner, local id), None where it told of none."""
-    row: Any = db.execute(
-        "SELECT b.body FROM baskets b JOIN party o ON o.ref = b.owner WHERE o.id = ? AND b.local = ?",
-        (group, derived_id(b"baskets", *cycle)),
-    ).fetchone()
-    return _baskets.decode(row[0]) if row else None
+def _cut(rows: Iterable[Row]) -> list[list[Row]]:
+    """Return rows in parts that fit an entry; a long basket comes again under its number."""
+    short = [(number, some) for number, lines in rows for some in in_parts(lines, ROOM // 2)]
+    return in_parts(short, ROOM - _HEAD) or [[]]
 
 
-def _rows(db: sqlite3.Connection, hat: Hat, exchange: Exchange) -> list[tuple[int, list[tuple[bytes, bytes, int]]]]:
-    """Return what is in each basket; whoever left the group since has a number behind the others."""
+def baskets_of(db: sqlite3.Connection, group: bytes, cycle: tuple[bytes, bytes]) -> list[Row]:
+    """Return what is in each basket of a group in a cycle (owner, local id); nothing until all parts are here."""
+    parts = _parts(db, group, cycle)
+    newest = max((each.version for each in parts), default=0)
+    found: defaultdict[int, list[tuple[bytes, bytes, int]]] = defaultdict(list)
+    for part in whole(each for each in parts if each.version == newest):
+        for number, lines in part.rows:
+            found[number] += lines
+    return sorted(found.items())
+
+
+def _parts(db: sqlite3.Connection, group: bytes, cycle: tuple[bytes, bytes]) -> list[Baskets]:
+    rows = db.execute(
+        "SELECT b.body FROM baskets b JOIN party o ON o.ref = b.owner WHERE o.id = ? AND b.cycle = ?"
+        " AND b.cycle_owner = ?",
+        (group, cycle[1], cycle[0]),
+    )
+    return [_baskets.decode(body) for (body,) in rows]
+
+
+def _rows(db: sqlite3.Connection, hat: Hat, exchange: Exchange) -> list[Row]:
+    """Return what is in each basket."""
     told = confirmations_of(db, exchange)
-    numbers = {household.id: household.number for household in households_of(db, hat.member)}
+    numbers = basket_numbers(db, hat.member)
     last = max(numbers.values(), default=0)
     numbers |= {buyer: number for number, buyer in enumerate(sorted(told.keys() - numbers.keys()), last + 1)}
     found = [

@@ -93,6 +93,7 @@ class Book:
     """One cycle of one aggregator; see the module.
 
     `seen` is the arrival number up to which orders were looked for, `at` the close for which orders were counted (ms).
+    `settled` is the allocation that was worked out last, with what it rests on.
     `goods` are products as they were sold when the catalogs stood as `goods_at` says.
     `since` says by customer when (ms) its first placement was taken in.
     """
@@ -106,6 +107,7 @@ class Book:
     rows: int = 0
     at: int | None = None
     settlement: Any = None
+    settled: Any = None
     goods: dict[Product, Any] = field(default_factory=dict)
     goods_at: Any = None
     since: dict[bytes, int] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from typing import Any
 from foodhub.node.hat import Hat
 from foodhub.node.households import group_of
 from foodhub.orders.hands import Behalf, Means, RepresentedRole
+from foodhub.store.schema import CONFIRMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,11 @@ def enclosing(member: bytes, salt: bytes, role: RepresentedRole, told: Means = "
 
 
 def as_itself(db: sqlite3.Connection, hat: Hat) -> Buyer:
-    """Return a hat in its own name: as the represented member that it was confirmed to be, if it was."""
+    """Return a hat in its own name: as the represented member that it was confirmed to be, if it said so itself."""
     row = db.execute(
-        'SELECT member, local, role FROM claim_confirmed WHERE "by" = ? ORDER BY timestamp, member LIMIT 1',
+        f'SELECT c.member, c.local, c.role FROM {CONFIRMED.format("")} c WHERE c."by" = ?1 AND EXISTS ('  # noqa: S608 - names of ours
+        " SELECT 1 FROM claim f JOIN party p ON p.ref = f.owner WHERE p.id = ?1 AND f.member = c.member)"
+        " ORDER BY c.timestamp, c.member LIMIT 1",
         (hat.member,),
     ).fetchone()
     return Buyer(row[0], enclosing(*row)) if row else Buyer(hat.member)
@@ -42,7 +45,7 @@ def known_as(db: sqlite3.Connection, hat: Hat, buyer: Buyer, aggregator: bytes) 
     if buyer.member != itself.member or itself.member == hat.member:
         return buyer
     known = db.execute(
-        "SELECT 1 FROM claim_confirmed c JOIN party p ON p.ref = c.owner WHERE c.member = ?1 AND p.id = ?2"
+        f"SELECT 1 FROM {CONFIRMED.format('')} c JOIN party p ON p.ref = c.owner WHERE c.member = ?1 AND p.id = ?2"  # noqa: S608 - names of ours
         " UNION ALL SELECT 1 FROM placement f JOIN party p ON p.ref = f.owner WHERE p.id = ?1 AND f.hub = ?2",
         (itself.member, aggregator),
     ).fetchone()

@@ -8,6 +8,7 @@ from typing import Any
 from foodhub.catalog.naming import base32_id, id_bytes
 from foodhub.catalog.ofn import Row, to_product, to_stock
 from foodhub.catalog.statements import Product, Stock, product_id
+from foodhub.node.buyers import Buyer
 from foodhub.node.hat import Hat, currency
 from foodhub.node.products import (
     ProductRow,
@@ -17,6 +18,7 @@ from foodhub.node.products import (
     sign_products,
     stock_statement,
 )
+from foodhub.node.standing import require_standing
 from foodhub.quantity import Unit
 from foodhub.store.transaction import Transaction
 
@@ -35,14 +37,18 @@ class ImportPlan:
     unchanged: int
 
 
-def plan_import(db: sqlite3.Connection, hat: Hat, rows: Sequence[Row], *, zero_missing: bool) -> ImportPlan:
+def plan_import(
+    db: sqlite3.Connection, hat: Hat, rows: Sequence[Row], *, zero_missing: bool, seller: Buyer | None = None
+) -> ImportPlan:
     """Match rows with our own products by sku, else by name, variant, unit and content; change nothing.
+
+    With a `seller` they are that one's products, for whom we write.
 
     Raises:
         RefusedError: this member sells nothing.
     """
-    require_seller(db, hat)
-    own = list_products(db, producer=hat.member, withdrawn=True)
+    producer = _seller(db, hat, seller).member
+    own = list_products(db, producer=producer, withdrawn=True)
     by_sku = {row.sku: row.id for row in own if row.sku}
     claimed = {by_sku[row.sku] for row in rows if row.sku in by_sku}
     by_contents = {_contents(row): row.id for row in own if row.id not in claimed}
@@ -51,15 +57,28 @@ def plan_import(db: sqlite3.Connection, hat: Hat, rows: Sequence[Row], *, zero_m
     code = currency(db)
     for row in rows:
         # What was made from such a row comes before a namesake, which may be another row's; no product is two rows'.
-        first = product_id(row.sku, hat.member, *_contents(row))
+        first = product_id(row.sku, producer, *_contents(row))
         made = base32_id(first) if base32_id(first) in ids else None
         known = by_sku.get(row.sku) or made or by_contents.pop(_contents(row), None)
         local = ids[known] if known else first
         planned.append((row, local))
-        counts[differences(db, hat.member, *_statements(row, local, code))[1] if known else "new"] += 1
+        counts[differences(db, producer, *_statements(row, local, code))[1] if known else "new"] += 1
     listed = {base32_id(local) for _, local in planned}
     zeroed = tuple(ids[row.id] for row in own if zero_missing and row.on_hand and row.id not in listed)
     return ImportPlan(tuple(planned), zeroed, **counts)
+
+
+def _seller(db: sqlite3.Connection, hat: Hat, seller: Buyer | None) -> Buyer:
+    """Return in whose name a hat sells, made sure that it may.
+
+    Raises:
+        RefusedError: this member sells nothing, or what it signs counts no more.
+    """
+    if seller is None or seller.member == hat.member:
+        require_seller(db, hat)
+        return Buyer(hat.member)
+    require_standing(db, hat)
+    return seller
 
 
 def _contents(row: Row | ProductRow) -> tuple[str, str, Unit, int]:
@@ -71,22 +90,23 @@ def _statements(row: Row, local: bytes, code: str) -> tuple[Product, Stock]:
     return to_product(row, local=local, version=1, currency=code), to_stock(row, local=local, version=1)
 
 
-def import_slice(tx: Transaction, hat: Hat, rows: Sequence[tuple[Row, bytes]]) -> int:
+def import_slice(tx: Transaction, hat: Hat, rows: Sequence[tuple[Row, bytes]], seller: Buyer | None = None) -> int:
     """Sign one slice of a planned import; return how many statements that took (0 when nothing had changed)."""
-    require_seller(tx.db, hat)
+    voice = _seller(tx.db, hat, seller)
     code = currency(tx.db)
     statements: list[Any] = []
     for row, local in rows:
-        statements += differences(tx.db, hat.member, *_statements(row, local, code))[0]
-    sign_products(tx, hat, statements)
+        statements += differences(tx.db, voice.member, *_statements(row, local, code))[0]
+    sign_products(tx, hat, [voice.enclose(each) for each in statements])
     return len(statements)
 
 
-def zero_stock(tx: Transaction, hat: Hat, locals_: Sequence[bytes]) -> None:
+def zero_stock(tx: Transaction, hat: Hat, locals_: Sequence[bytes], seller: Buyer | None = None) -> None:
     """Set the stock of our own products to zero."""
+    voice = _seller(tx.db, hat, seller)
     statements = []
     for local in locals_:
-        held = stock_statement(tx.db, hat.member, local)
+        held = stock_statement(tx.db, voice.member, local)
         if held and held.on_hand:
-            statements.append(Stock(local, held.version + 1, held.mode, 0))
+            statements.append(voice.enclose(Stock(local, held.version + 1, held.mode, 0)))
     sign_products(tx, hat, statements)

@@ -11,13 +11,14 @@ from functools import partial
 from foodhub.errors import N_
 from foodhub.node.arranging import Arrangement, arrangement_of
 from foodhub.node.cycles import CycleRow, moment
-from foodhub.node.exchanges import exchanges_of, left_out_of_direct, plan_of
+from foodhub.node.exchanges import exchange_of, exchanges_of, left_out_of_direct, outgoing_of, plan_of
 from foodhub.node.finding import Finding, bad, warning
 from foodhub.node.hat import Hat, shown_name
 from foodhub.node.planning import currencies_of, has_box_key
 from foodhub.node.standing import is_removed, roles_of
 from foodhub.orders.cycle import deadline_fault
-from foodhub.orders.exchanges import Incoming, Outgoing, Plan
+from foodhub.orders.exchanges import Incoming, Pickup, Plan, ProductRule
+from foodhub.orders.statements import Cycle
 
 _bad = partial(bad, "cycle")
 _warning = partial(warning, "cycle")
@@ -44,12 +45,14 @@ def check_cycle_of(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> list[Fi
     offered = _offered(db, made)
     return [
         *_incoming(db, made, offered),
-        *_stock(db, made, offered),
+        *_stock(db, made, offered, _promising(db, hat, cycle, made)),
         *_deadlines(db, made),
         *_money(db, made),
         *_hubs(db, made.plan),
         *([] if made.draft else _groups(db, cycle)),
-        *_own(hat, made, offered),
+        *_cases(made, offered),
+        *_own(db, hat, made, cycle),
+        *([] if made.draft else _sharing(db, hat, cycle, offered)),
     ]
 
 
@@ -83,7 +86,7 @@ def _incoming(db: sqlite3.Connection, made: Arrangement, offered: list[_Offered]
     if not offered:
         yield _bad(
             N_('Nothing would be sold in "{cycle}".'),
-            N_("Producers publish products with: foodhub product add, or foodhub product import"),
+            N_("Producers publish some: foodhub product add PRODUCT --price AMOUNT, or foodhub product import FILE"),
             code="nothing_sold",
             cycle=made.cycle.name,
         )
@@ -108,14 +111,29 @@ def _incoming(db: sqlite3.Connection, made: Arrangement, offered: list[_Offered]
             )
 
 
-def _stock(db: sqlite3.Connection, made: Arrangement, offered: list[_Offered]) -> Iterator[Finding]:
-    """Find what can't be promised: nothing is on hand, or what is there is not set aside for us."""
+def _promising(db: sqlite3.Connection, hat: Hat, cycle: CycleRow, made: Arrangement) -> bytes | None:
+    """Return which device of ours promises goods in a cycle, None where it is none of ours.
+
+    What is set aside for others is not for us to know.
+    """
+    if made.draft:
+        return None
+    if cycle.key[0] == hat.member:
+        return made.cycle.device
+    outgoing = outgoing_of(db, hat.member, cycle)
+    return outgoing.device if outgoing is not None and outgoing.supplier == hat.member else None
+
+
+def _stock(
+    db: sqlite3.Connection, made: Arrangement, offered: list[_Offered], device: bytes | None
+) -> Iterator[Finding]:
+    """Find what can't be promised: nothing is on hand, or what is there is not set aside for our device."""
     aside = {
         (producer, product)
         for producer, product in db.execute(
             "SELECT m.id, a.product FROM allotment a JOIN party m ON m.ref = a.owner"
             " WHERE a.cycle = ? AND a.device = ? AND a.quantity > 0",
-            (made.local, made.cycle.device),
+            (made.local, device),
         )
     }
     lacking, kept = dict[bytes, list[str]](), dict[bytes, list[str]]()
@@ -129,12 +147,12 @@ def _stock(db: sqlite3.Connection, made: Arrangement, offered: list[_Offered]) -
     for producer, names in lacking.items():
         yield _warning(
             N_("{producer} has no stock of: {products}."),
-            N_("Ask it to count: foodhub stock set"),
+            N_("Ask it to count: foodhub stock set PRODUCT=QUANTITY"),
             code="no_stock",
             producer=shown_name(db, producer),
             products=", ".join(names),
         )
-    for producer, names in kept.items() if not made.draft else ():
+    for producer, names in kept.items() if device is not None else ():
         yield _warning(
             N_("{producer} has set nothing aside of: {products}."),
             N_('Nothing of it can be promised until then: foodhub allot "{cycle}" --all, on the producer\'s side'),
@@ -152,13 +170,13 @@ def _deadlines(db: sqlite3.Connection, made: Arrangement) -> Iterator[Finding]:
 
 def _of_producer(db: sqlite3.Connection, made: Arrangement, each: Incoming) -> Iterator[Finding]:
     closes, zone = made.cycle.closes, made.cycle.zone
-    said = {"producer": shown_name(db, each.producer), "cycle": made.cycle.name, "closes": _shown(closes, zone)}
+    said = {"producer": shown_name(db, each.producer), "cycle": made.cycle.name, "closes": moment(closes, zone)}
     if deadline_fault(closes, lead=each.lead):
         yield _bad(
             N_("{producer} takes its purchase order until {lead}, before the cycle closes at {closes}."),
-            N_("Close earlier, or let the producer take its order later: foodhub cycle bring --lead WHEN"),
+            N_('Close earlier, or let it take its order later: foodhub cycle bring CYCLE "{producer}" --lead WHEN'),
             code="lead_before_close",
-            lead=_shown(each.lead, zone),
+            lead=moment(each.lead, zone),
             **said,
         )
     if each.weighed and each.weighed < closes:
@@ -166,13 +184,9 @@ def _of_producer(db: sqlite3.Connection, made: Arrangement, each: Incoming) -> I
             N_("{producer} would bring its goods at {weighed}, before the cycle closes at {closes}."),
             N_("Choose a time after the close."),
             code="weighed_before_close",
-            weighed=_shown(each.weighed, zone),
+            weighed=moment(each.weighed, zone),
             **said,
         )
-
-
-def _shown(time: int, zone: str) -> str:
-    return moment(time, zone).isoformat(timespec="minutes")
 
 
 def _money(db: sqlite3.Connection, made: Arrangement) -> Iterator[Finding]:
@@ -193,7 +207,7 @@ def _hubs(db: sqlite3.Connection, plan: Plan) -> Iterator[Finding]:
         if "hub" not in roles_of(db, hub) or is_removed(db, hub):
             yield _bad(
                 N_("{name} is no hub of the circuit."),
-                N_("Name the hubs anew: foodhub cycle set --hub NAME"),
+                N_("Name the hubs anew: foodhub cycle set CYCLE --hub NAME"),
                 code="unknown_hub",
                 name=name,
             )
@@ -229,9 +243,12 @@ def _groups(db: sqlite3.Connection, cycle: CycleRow) -> Iterator[Finding]:
         )
 
 
-def _own(hat: Hat, made: Arrangement, offered: list[_Offered]) -> Iterator[Finding]:
-    """Find what the coordinator's own sale lacks: pickups, and cases for products that it fills in cases."""
-    outgoing: Outgoing | None = made.outgoing
+def _own(db: sqlite3.Connection, hat: Hat, made: Arrangement, cycle: CycleRow) -> Iterator[Finding]:
+    """Find what our own sale lacks: pickups that are known, and that lie behind all that has to be done before."""
+    ours = cycle.key[0] == hat.member
+    outgoing = made.outgoing if ours else outgoing_of(db, hat.member, cycle)
+    if outgoing is None and not ours:
+        return
     if outgoing is None or not outgoing.pickups:
         yield _warning(
             N_("Nobody knows where and when {name} hands goods over."),
@@ -240,12 +257,69 @@ def _own(hat: Hat, made: Arrangement, offered: list[_Offered]) -> Iterator[Findi
             name=hat.name,
             cycle=made.cycle.name,
         )
-    ruled = {(producer, product) for producer, product, _ in outgoing.rules} if outgoing else set()
+        return
+    weighed = max((each.weighed for each in made.plan.incoming), default=0)
+    for pickup in outgoing.pickups:
+        yield from _too_early(pickup, made.cycle, weighed)
+
+
+def _too_early(pickup: Pickup, cycle: Cycle, weighed: int) -> Iterator[Finding]:
+    """Find whether goods would be picked up before the close, or before the last of them are weighed in (ms, 0)."""
+    said = {"place": pickup.place, "opens": moment(pickup.opens, cycle.zone), "cycle": cycle.name}
+    hint = N_('Say another time: foodhub cycle sell "{cycle}" --pickup "PLACE; FROM; TO"')
+    if pickup.opens < cycle.closes:
+        yield _bad(
+            N_("The pickup at {place} begins at {opens}, before the cycle closes at {closes}."),
+            hint,
+            code="pickup_before_close",
+            closes=moment(cycle.closes, cycle.zone),
+            **said,
+        )
+    elif pickup.opens < weighed:
+        yield _warning(
+            N_("The pickup at {place} begins at {opens}, before goods are weighed in at {weighed}."),
+            hint,
+            code="pickup_before_weighed",
+            weighed=moment(weighed, cycle.zone),
+            **said,
+        )
+
+
+def _cases(made: Arrangement, offered: list[_Offered]) -> Iterator[Finding]:
+    """Find products with a rule of their own for cases that have none; a rule for a lack needs no case."""
+    outgoing = made.outgoing
+    if outgoing is None:
+        return
+    ruled = {(producer, product) for producer, product, rule in outgoing.rules if _of_cases(rule, outgoing.rule)}
     bare = [each.name for each in offered if (each.producer, each.local) in ruled and not each.case]
     if bare:
         yield _warning(
             N_("There is a rule for the cases of these products, but they have none: {products}."),
-            N_("Their producers say how much a case holds: foodhub stock case"),
+            N_("Their producers say how much a case holds: foodhub stock case PRODUCT=QUANTITY"),
             code="no_case",
             products=", ".join(bare),
+        )
+
+
+def _of_cases(rule: ProductRule, other: ProductRule) -> bool:
+    """Say whether a rule says another thing about cases than the rule for all products."""
+    return (rule.filled, rule.leftover, rule.spread) != (other.filled, other.leftover, other.spread)
+
+
+def _sharing(db: sqlite3.Connection, hat: Hat, cycle: CycleRow, offered: list[_Offered]) -> Iterator[Finding]:
+    """Find products of which we share a lack in another way than who supplies us: members then lose by two rules."""
+    ours = exchange_of(db, hat.member, cycle)
+    if ours is None or ours.above is None:
+        return
+    keys = {(each.producer, each.local): each.name for each in offered if ours.sells(each.producer, each.local)}
+    other = [name for key, name in keys.items() if ours.rule(*key).sharing != ours.above.rule(*key).sharing]
+    if other:
+        yield _warning(
+            N_("{name} shares a lack of these products in another way than {hub}: {products}."),
+            N_('See both: foodhub cycle show "{cycle}". Say yours: foodhub cycle sell "{cycle}" --rule PRODUCT=RULE'),
+            code="other_sharing",
+            name=hat.name,
+            hub=shown_name(db, ours.supplier),
+            products=", ".join(other),
+            cycle=cycle.name,
         )

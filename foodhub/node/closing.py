@@ -11,7 +11,7 @@ from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
 from foodhub.node.cycles import CycleRow, cycle_at, in_ms, list_cycles, moment, unclosed_cycles
 from foodhub.node.devices import desk_of, keeper_of
-from foodhub.node.exchanges import check_deadlines, plan_of
+from foodhub.node.exchanges import Exchange, check_deadlines, plan_of
 from foodhub.node.hat import Hat
 from foodhub.node.rights import require_right
 from foodhub.node.standing import require_standing
@@ -38,6 +38,30 @@ def close_of(db: sqlite3.Connection, cycle: CycleRow) -> int | None:
     return closes if any(at >= closes and not opened for _, at, opened in deputies) else None
 
 
+def closer_of(db: sqlite3.Connection, cycle: CycleRow) -> bytes | None:
+    """Return who signed the close that counts: the coordinator, else a deputy; None while nobody has."""
+    if close_of(db, cycle) is None:
+        return None
+    said, owner = _closes(db, cycle), cycle.key[0]
+    if owner in said and not said[owner][2]:
+        return owner
+    closes = in_ms(cycle.closes)
+    named = (deputy for deputy in plan_of(db, cycle).deputies if deputy in said)
+    return next((deputy for deputy in named if said[deputy][1] >= closes and not said[deputy][2]), None)
+
+
+def is_reopened(db: sqlite3.Connection, cycle: CycleRow, now: int) -> bool:
+    """Say whether a cycle was closed and opened again by its coordinator, and runs at `now` (ms)."""
+    _, _, opened = _closes(db, cycle).get(cycle.key[0], (0, 0, False))
+    return opened and cycle.phase_at(now) == "open" and close_of(db, cycle) is None
+
+
+def left_closed(db: sqlite3.Connection, exchange: Exchange, cycle: CycleRow, now: int) -> bool:
+    """Say whether a cycle was opened again, but not this sale in it: whoever sells there has to say a new time."""
+    others = exchange.aggregator != cycle.key[0]
+    return others and exchange.closes <= now and is_reopened(db, cycle, now)
+
+
 def ready_to_close(db: sqlite3.Connection, cycle: CycleRow) -> bool:
     """Say whether what the clock says of a cycle may be signed now: not before this home has heard the others.
 
@@ -53,6 +77,12 @@ def ready_to_close(db: sqlite3.Connection, cycle: CycleRow) -> bool:
 def next_close(db: sqlite3.Connection, hat: Hat, now: int) -> int | None:
     """Return when (ms) the next close is due that a member of this home signs; None when there is none to come."""
     return min((at for at, _ in _waiting(db, hat, now)), default=None)
+
+
+def next_in_force(db: sqlite3.Connection, _hat: Hat, now: int) -> int | None:
+    """Return when (ms) the next close that was signed ahead of its time comes into force; None when none waits."""
+    (at,) = db.execute("SELECT min(at) FROM close WHERE NOT open AND at > ?", (now,)).fetchone()
+    return at  # type: ignore[no-any-return]
 
 
 def close_due(db: sqlite3.Connection, hat: Hat, now: int) -> list[CycleRow]:
@@ -81,14 +111,14 @@ def close_cycle(tx: Transaction, hat: Hat, cycle: CycleRow) -> None:
     if hat.member == cycle.key[0]:
         _require_desk(tx.db, hat, cycle)
     elif hat.member not in plan_of(tx.db, cycle).deputies:
-        raise _not_yours(cycle)
+        raise _not_yours(cycle, deputies=True)
     elif tx.now < closes:
         raise RefusedError(
             "deputy_too_early",
             N_('"{cycle}" is open until {closes}: before that only {hub} may close it.'),
             N_("A deputy may close it afterwards, if {hub} has not."),
             cycle=cycle.name,
-            closes=cycle.closes.isoformat(timespec="minutes"),
+            closes=cycle.closes,
             hub=cycle.hub,
         )
     tx.append(hat.member, Log.CATALOG, [_close(tx.db, hat, cycle, min(tx.now, closes))])
@@ -117,7 +147,7 @@ def reopen_cycle(tx: Transaction, hat: Hat, cycle: CycleRow, closes: int) -> Cyc
             "bad_window",
             N_("The cycle would close at {closes}, before anybody could order."),
             N_("Choose a closing time after the opening time, and in the future."),
-            closes=moment(closes, cycle.zone).isoformat(timespec="minutes"),
+            closes=moment(closes, cycle.zone),
         )
     _require_later_than_deputies(tx.db, cycle, closes)
     _require_nothing_accepted(tx.db, cycle)
@@ -197,7 +227,7 @@ def _require_later_than_deputies(db: sqlite3.Connection, cycle: CycleRow, closes
             N_('A deputy has closed "{cycle}" for {closes} already.'),
             N_("Choose a later closing time."),
             cycle=cycle.name,
-            closes=moment(latest, cycle.zone).isoformat(timespec="minutes"),
+            closes=moment(latest, cycle.zone),
         )
 
 
@@ -215,10 +245,11 @@ def _require_nothing_accepted(db: sqlite3.Connection, cycle: CycleRow) -> None:
         )
 
 
-def _not_yours(cycle: CycleRow) -> RefusedError:
+def _not_yours(cycle: CycleRow, *, deputies: bool = False) -> RefusedError:
+    alone = N_('"{cycle}" is a cycle of {hub}, who alone may do that.')
     return RefusedError(
         "not_your_cycle",
-        N_('"{cycle}" is a cycle of {hub}, who alone may do that.'),
+        N_('"{cycle}" is a cycle of {hub}: only it and its deputies may do that.') if deputies else alone,
         N_("Look at yours with: foodhub cycle list"),
         cycle=cycle.name,
         hub=cycle.hub,

@@ -5,18 +5,18 @@ too; a card is an erasable entry like all others.
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
 from foodhub.catalog.naming import Named, base32_id, find, id_bytes
-from foodhub.errors import N_, NotThereError, RefusedError
+from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
 from foodhub.node.buyers import Buyer, as_itself
 from foodhub.node.erasable import OwnEntry, devices_of, inside, own_entries
 from foodhub.node.hat import Hat
 from foodhub.node.households import group_of, has_keys
-from foodhub.node.represented import buyer_of, check_line
+from foodhub.node.represented import buyer_of, check_line, represented_by
 from foodhub.node.setup import check_name
 from foodhub.node.standing import require_standing
 from foodhub.node.state import list_members
@@ -134,23 +134,13 @@ def _waiting(db: sqlite3.Connection, hat: Hat) -> list[bytes]:
         " WHERE l.author = ?",
         (SEQ_BITS, hat.device),
     ).fetchall()
-    itself = as_itself(db, hat).member
+    ours = {hat.member, as_itself(db, hat).member, *represented_by(db, hat)}
     return [
         member
         for member, version in rows
-        if member in {hat.member, itself} or _represents(db, hat, member)
+        if member in ours
         if any(_told(db, member, reader) != version for reader in _readers(db, member) if reader != hat.member)
     ]
-
-
-def _represents(db: sqlite3.Connection, hat: Hat, member: bytes) -> bool:
-    """Say whether a hat writes for a represented member that has no home of its own."""
-    row = db.execute(
-        "SELECT 1 FROM represented r JOIN party p ON p.ref = r.owner WHERE p.id = ? AND r.member = ? AND NOT r.ended"
-        " AND NOT EXISTS (SELECT 1 FROM claim_confirmed k WHERE k.member = r.member)",
-        (hat.member, member),
-    ).fetchone()
-    return row is not None
 
 
 def _told(db: sqlite3.Connection, member: bytes, reader: bytes) -> int:
@@ -163,30 +153,22 @@ def _key(member: bytes, reader: bytes) -> str:
     return f"card {member.hex()} {reader.hex()}"
 
 
-def choose_card(tx: Transaction, hat: Hat, member: bytes) -> list[OwnEntry]:
-    """Return all entries of ours that hold the card of a member, to be erased.
-
-    Raises:
-        NotThereError: there is none. RefusedError: one says something else too.
-    """
-    require_standing(tx.db, hat)
-    found = [
+def card_entries(tx: Transaction, hat: Hat, members: Collection[bytes]) -> list[OwnEntry]:
+    """Return all entries of ours that hold a card of one of these members, in any version."""
+    return [
         entry
         for device in devices_of(tx.db, hat.member)
         for entry in own_entries(tx, hat.member, (device, Log.TRADE))
-        if any(_is_card(each, hat, member) for each in entry.statements)
+        if any(_is_card(each, hat, members) for each in entry.statements)
     ]
-    if not found:
-        raise NotThereError("no_card", N_("There is no contact card to erase."))
-    _require_alone(found)
-    return found
 
 
-def _is_card(statement: object, hat: Hat, member: bytes) -> bool:
+def _is_card(statement: object, hat: Hat, members: Collection[bytes]) -> bool:
     owner = statement.owner if isinstance(statement, Behalf) else hat.member
-    return isinstance(inside(statement), Contact) and owner == member
+    return isinstance(inside(statement), Contact) and owner in members
 
 
-def _require_alone(entries: Iterable[OwnEntry]) -> None:
-    if any(not isinstance(inside(each), Contact) for entry in entries for each in entry.statements):
-        raise RefusedError("card_with_more", N_("An entry with this card says something else too, which would go."))
+def forget_told(tx: Transaction, members: Iterable[bytes]) -> None:
+    """Forget to whom we sealed the cards of these members: one that is written later begins at version 1 again."""
+    heads = [_key(member, b"") for member in members]
+    tx.db.executemany("DELETE FROM meta WHERE key >= ? AND key < ?", [(head, f"{head}~") for head in heads])

@@ -19,9 +19,9 @@ from foodhub.node.exchanges import Exchange
 from foodhub.node.hat import Hat
 from foodhub.node.households import reader_of
 from foodhub.node.supplies import Key, Supplies
-from foodhub.orders.closing import Counted, CountedGoods, CountedRow
+from foodhub.orders.closing import Counted, CountedGoods, CountedRow, counted_id
+from foodhub.orders.parts import whole
 from foodhub.orders.queue import Placement
-from foodhub.orders.statements import derived_id
 from foodhub.store.transaction import Transaction
 
 ACCEPTED = "accepted_late"
@@ -74,11 +74,22 @@ def gate_of(db: sqlite3.Connection, exchange: Exchange, cycle: CycleRow, now: in
 def closed_at(db: sqlite3.Connection, exchange: Exchange, cycle: CycleRow, now: int) -> int | None:
     """Return until when (ms) orders counted at an aggregator that has closed by `now`, None while it is open."""
     closed = close_of(db, cycle)
-    # A close that was signed ahead of its time, by a deputy or a clock that is fast, waits for that time.
-    if closed is not None and now >= min(exchange.closes, closed):
-        return min(exchange.closes, closed)
     # Whoever orders from another aggregator closes at its own time: its order has to be there before that one closes.
-    return None if exchange.own_supplier or now < exchange.closes else exchange.closes
+    if closed is None and exchange.own_supplier:
+        return None
+    at = exchange.closes if closed is None else min(exchange.closes, closed)
+    # A close that was signed ahead of its time, by a deputy or a clock that is fast, waits for that time. But who has
+    # counted has closed, even where a clock was set right since: what it took in now it would never count.
+    return at if now >= at or is_counted(db, exchange.aggregator, cycle.key, at) else None
+
+
+def is_counted(db: sqlite3.Connection, aggregator: bytes, cycle: tuple[bytes, bytes], at: int) -> bool:
+    """Say whether an aggregator has signed what counts of a cycle closed at `at` (ms), as far as this home may know."""
+    row = db.execute(
+        "SELECT 1 FROM counted c JOIN party o ON o.ref = c.owner WHERE o.id = ? AND c.local = ? AND c.at = ?",
+        (aggregator, counted_id(cycle, 1), at),
+    ).fetchone()
+    return row is not None
 
 
 def counted_of(
@@ -93,8 +104,8 @@ def counted_of(
     parts = [_counted.decode(body) for (body,) in rows]
     if at is None:
         at = max((part.at for part in parts), default=0)
-    parts = sorted((part for part in parts if part.at == at), key=lambda part: part.part)
-    if not parts or [part.part for part in parts] != list(range(1, parts[0].of + 1)):
+    parts = whole(part for part in parts if part.at == at)
+    if not parts:
         return None
     rows_by_place = {(row.buyer, row.order): row for part in parts for row in part.rows}
     goods = {(each.producer, each.product): each for part in parts for each in part.goods}
@@ -125,7 +136,7 @@ def count(
     parts += [(rows[:0], goods[first : first + GOODS]) for first in range(0, len(goods), GOODS)]
     statements = []
     for number, part in enumerate(parts or [(rows, goods)], 1):
-        local = part_id(exchange.cycle, number)
+        local = counted_id(exchange.cycle, number)
         version = 1 + _version(tx.db, hat.member, local)
         statements.append(Counted(local, version, *exchange.cycle, at, number, max(len(parts), 1), *part))
     write_counted(tx, hat, exchange, statements, {row.buyer for row in rows})
@@ -188,11 +199,6 @@ def chunks(readers: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     """Split readers as slots of a sealed entry allow; one empty chunk where there are none."""
     for first in range(0, len(readers) or 1, READERS):
         yield readers[first : first + READERS]
-
-
-def part_id(cycle: tuple[bytes, bytes], part: int) -> bytes:
-    """Return the local id of a part of the list."""
-    return derived_id(b"counted", *cycle, part.to_bytes(8, "big"))
 
 
 def _version(db: sqlite3.Connection, member: bytes, local: bytes) -> int:

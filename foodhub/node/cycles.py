@@ -19,9 +19,11 @@ from foodhub.node.hat import Hat, shown_name
 from foodhub.node.rights import require_right
 from foodhub.node.standing import is_removed, require_standing, roles_of
 from foodhub.orders.cycle import Phase, phase
+from foodhub.orders.exchanges import Draft
 from foodhub.orders.statements import SALES, Cycle
 from foodhub.store.transaction import Transaction
 
+_drafts = msgspec.msgpack.Decoder(Draft)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -29,7 +31,7 @@ class CycleRow(msgspec.Struct, frozen=True):
     """A cycle as it is listed; times carry the cycle's own zone, `state` is worked out for the moment of asking.
 
     That of a hub that was removed is closed. `closed` says that its coordinator signed the close,
-    `draft` that only its maker knows it.
+    `draft` that only its maker knows it. `closed_at` is until when orders counted, as its coordinator signed it.
     """
 
     id: str
@@ -45,6 +47,7 @@ class CycleRow(msgspec.Struct, frozen=True):
     device: bytes
     closed: bool = False
     draft: bool = False
+    closed_at: datetime | None = None
 
     def phase_at(self, now: int) -> Phase:
         """Return where the cycle stands at `now` (ms)."""
@@ -79,8 +82,10 @@ _CLOSED = (
     " WHERE k.id = x.cycle_owner AND NOT x.open)"
 )
 _ROWS = (
-    "SELECT m.id, m.removed, c.local, c.name, c.opens, c.closes, c.zone, c.sale, c.device,"  # noqa: S608 - names of ours
-    f" {_CLOSED} FROM cycle c JOIN member m ON m.ref = c.owner"
+    "SELECT m.id, m.removed, c.local, c.name, c.opens, c.closes, c.zone, c.sale, c.device,"
+    " x.at FROM cycle c JOIN member m ON m.ref = c.owner"
+    # By the cycle: the index of the owner holds all its other cycles too.
+    " LEFT JOIN close x ON x.cycle = c.local AND +x.owner = c.owner AND x.cycle_owner = m.id AND NOT x.open"
 )
 
 
@@ -115,14 +120,15 @@ def _row(db: sqlite3.Connection, row: Sequence[Any], now: int) -> CycleRow:
         name=name,
         hub=shown_name(db, owner),
         hub_id=base32_id(owner),
-        state="closed" if removed or closed else phase(opens, closes, now),
+        state="closed" if removed or closed is not None else phase(opens, closes, now),
         opens=moment(opens, zone),
         closes=moment(closes, zone),
         zone=zone,
         sale=sale,
         key=(owner, local),
         device=device,
-        closed=bool(closed),
+        closed=closed is not None,
+        closed_at=None if closed is None else moment(closed, zone),
     )
 
 
@@ -164,7 +170,7 @@ def require_coordinator(db: sqlite3.Connection, hat: Hat) -> None:
         raise RefusedError(
             "not_a_hub",
             N_("{name} runs no order cycles: that is for hubs and groups."),
-            N_("Act as a hub with --as NAME, or add one with foodhub init --role hub."),
+            N_("Act as a hub with --as NAME, or add one with: foodhub init --name NAME --role hub"),
             name=hat.name,
         )
     require_right(db, hat, "desk")
@@ -181,16 +187,31 @@ def check_window(opens: int, closes: int, zone: str, now: int) -> None:
             "bad_window",
             N_("The cycle would close at {closes}, before anybody could order."),
             N_("Choose a closing time after the opening time, and in the future."),
-            closes=moment(closes, zone).isoformat(timespec="minutes"),
+            closes=moment(closes, zone),
         )
 
 
+def open_drafts(db: sqlite3.Connection, member: bytes) -> list[Draft]:
+    """Return the drafts of a member of this home that were neither published nor dropped, opening first first."""
+    rows = db.execute(
+        "SELECT d.body FROM draft d JOIN member m ON m.ref = d.owner WHERE m.id = ? AND NOT d.ended", (member,)
+    )
+    return sorted((_drafts.decode(body) for (body,) in rows), key=lambda each: (each.cycle.opens, each.local))
+
+
 def check_cycle_name(db: sqlite3.Connection, hat: Hat, name: str, now: int, but: bytes = b"") -> None:
-    """Make sure that no cycle of ours that still runs has a name already, leaving out that with the local id `but`.
+    """Make sure that no draft of ours, nor a cycle that still runs, has a name, leaving out that with the id `but`.
 
     Raises:
-        RefusedError: `cycle_exists`.
+        RefusedError: `cycle_exists` or `draft_exists`.
     """
+    if any(each.cycle.name == name and each.local != but for each in open_drafts(db, hat.member)):
+        raise RefusedError(
+            "draft_exists",
+            N_('You have a draft "{name}" already.'),
+            N_('Choose another name, or drop that one: foodhub cycle drop "{name}"'),
+            name=name,
+        )
     rows = own_cycles(db, hat.member, now)
     if any(row.name == name and row.key[1] != but and row.state != "closed" for row in rows):
         raise RefusedError(

@@ -19,22 +19,16 @@ from foodhub.node.exchanges import exchange_of
 from foodhub.node.hat import Hat, shown_name
 from foodhub.node.offering import Offer, sell
 from foodhub.node.orders import OrderRow
+from foodhub.node.products import product_statement
 from foodhub.node.receipts import BY_HAND, Fresh
 from foodhub.node.rights import readable_desks
-from foodhub.node.settling import (
-    Settlement,
-    confirmed_of,
-    fitted,
-    next_confirmation,
-    send,
-    with_share,
-    work_out,
-)
+from foodhub.node.settling import Settlement, confirmed_of, is_short, send, to_tell, work_out
 from foodhub.node.standing import require_standing
 from foodhub.node.supplies import Key
+from foodhub.node.terms import case_in_cycle
 from foodhub.node.waiting import note_changed
 from foodhub.orders.allocation import share_out
-from foodhub.orders.exchanges import Leftover
+from foodhub.orders.exchanges import Leftover, Sharing
 from foodhub.orders.statements import AnswerLine
 from foodhub.store.transaction import Transaction
 
@@ -51,7 +45,7 @@ def open_desk(tx: Transaction, hat: Hat, cycle: CycleRow) -> Desk:
         raise RefusedError(
             "not_in_cycle_hub",
             N_('{hub} sells nothing in "{cycle}".'),
-            N_("Look who does: foodhub cycle show"),
+            N_('Look who does: foodhub cycle show "{cycle}"'),
             hub=hat.name,
             cycle=cycle.name,
         )
@@ -224,63 +218,96 @@ def require_no_purchase(tx: Transaction, hat: Hat, cycle: CycleRow) -> None:
 def decide(tx: Transaction, hat: Hat, cycle: CycleRow, key: Key, leftover: Leftover) -> None:
     """Say before the close what becomes of what no case of a product holds; without a word it is cut.
 
+    It can be said again, otherwise, until then.
+
     Raises:
-        RefusedError: `not_asked` where the rule of the product asks nobody, `closed_already` after the close.
+        RefusedError: `no_case`, `not_asked` where nothing was ever said of this product, so that the rule for all
+            holds and asks nobody, `closed_already` after the close.
     """
     desk = open_desk(tx, hat, cycle)
-    rule = desk.exchange.rule(*key)
-    if rule.leftover != "ask":
-        raise RefusedError(
-            "not_asked",
-            N_("The rule of this product is {rule}: nobody is asked."),
-            N_("Change the rule before the close: foodhub cycle sell"),
-            rule=rule.leftover,
-        )
+    _require_asked(tx, desk, key)
     if desk.gate.at is not None:
         raise RefusedError("closed_already", N_('"{cycle}" is closed already.'), cycle=cycle.name)
     own = desk.exchange.rules.get(key, desk.exchange.default_rule)
     sell(tx, hat, cycle, Offer(rules={key: msgspec.structs.replace(own, leftover=leftover)}))
 
 
+def _require_asked(tx: Transaction, desk: Desk, key: Key) -> None:
+    """Make sure that what no case of a product holds is for a person to decide, or was decided before."""
+    said = product_statement(tx.db, *key)
+    named = {"product": said.name if said else base32_id(key[1])[:8], "cycle": desk.cycle.name}
+    if case_in_cycle(tx.db, *key, desk.cycle) is None:
+        raise RefusedError(
+            "no_case",
+            N_("{product} has no case: nothing of it can be left over."),
+            N_("Its producer says how much a case holds: foodhub stock case PRODUCT=QUANTITY"),
+            **named,
+        )
+    rule = desk.exchange.rule(*key)
+    if rule.leftover != "ask" and key not in desk.exchange.rules:
+        raise RefusedError(
+            "not_asked",
+            N_("The rule of {product} is {rule}: nobody is asked."),
+            N_('Change the rule before the close: foodhub cycle sell "{cycle}" --rule "{product}=ask"'),
+            rule=rule.leftover,
+            **named,
+        )
+
+
 def set_shares(tx: Transaction, hat: Hat, cycle: CycleRow, key: Key, shares: Mapping[bytes, int]) -> int:
     """Share by hand what there is of a product of which less came; return how many customers are told.
 
     Raises:
-        RefusedError: `not_short`, `not_settled`, `shared_by_rule`, or shares that are too large or not what there is.
+        RefusedError: `not_short`, `not_settled`, or shares that are too large or not what there is.
     """
+    return _share(tx, hat, cycle, key, "by_hand", shares)
+
+
+def set_sharing(tx: Transaction, hat: Hat, cycle: CycleRow, key: Key, sharing: Sharing) -> int:
+    """Share what there is of a product of which less came by another rule; return how many customers are told.
+
+    It holds in this cycle, also if still less comes; the slips of the customers say it.
+
+    Raises:
+        RefusedError: `not_short` or `not_settled`.
+    """
+    return _share(tx, hat, cycle, key, sharing, None)
+
+
+def _share(
+    tx: Transaction, hat: Hat, cycle: CycleRow, key: Key, sharing: Sharing, shares: Mapping[bytes, int] | None
+) -> int:
     desk = open_desk(tx, hat, cycle)
     found = settled(desk)
-    confirmed = confirmed_of(found, key)
-    if key not in found.lacks or sum(confirmed.values()) <= found.lacks[key].available:
-        raise RefusedError("not_short", N_("There is enough of this product for everybody."), N_("Nothing was signed."))
-    if desk.exchange.rule(*key).sharing != BY_HAND:
+    if not is_short(found, key):
         raise RefusedError(
-            "shared_by_rule",
-            N_("What there is of this product is shared by the rule {rule}."),
-            N_("Choose the rule by_hand for it before the close: foodhub cycle sell"),
-            rule=desk.exchange.rule(*key).sharing,
+            "not_short",
+            N_("There is enough of this product for everybody: nothing is left to share."),
+            N_("If less comes, its producer says so first: foodhub shortfall CYCLE PRODUCT=QUANTITY --reason TEXT"),
         )
     available = found.lacks[key].available
-    slips = share_out(found.queue[key], confirmed, available, "by_hand", found.parts[key], shares)
-    told = confirmations_of(tx.db, desk.exchange)
-    again = []
-    for buyer, slip in slips.items():
-        before = told[buyer]
-        lines = [with_share(line, slip) if (line.producer, line.product) == key else line for line in before.lines]
-        again.append(fitted(next_confirmation(desk.exchange, found, buyer, before, lines)))
+    slips = share_out(found.queue[key], confirmed_of(found, key), available, sharing, found.parts[key], shares)
+    again = to_tell(tx.db, desk.exchange, found, {key: slips})
     send(tx, hat, again)
-    return len(slips)
+    return len(again)
 
 
 def settled(desk: Desk) -> Settlement:
     """Return the allocation of a cycle that is closed and confirmed to everybody."""
     counted = desk.gate.counted
     found = work_out(desk.tx.db, desk.exchange, counted, desk.book, desk.supplies) if counted else None
+    if desk.gate.at is None:
+        raise RefusedError(
+            "not_settled",
+            N_('"{cycle}" is not closed yet.'),
+            N_('Wait for the close, or close it: foodhub cycle close "{cycle}"'),
+            cycle=desk.cycle.name,
+        )
     if found is None or not found.allocation.lines.keys() <= confirmations_of(desk.tx.db, desk.exchange).keys():
         raise RefusedError(
             "not_settled",
-            N_('"{cycle}" is not closed and confirmed yet.'),
-            N_("Wait for the close."),
+            N_('What the customers of "{cycle}" get is not worked out yet.'),
+            N_("It is done by itself in a moment; then try again."),
             cycle=desk.cycle.name,
         )
     return found

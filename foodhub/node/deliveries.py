@@ -1,48 +1,55 @@
-"""When what a producer set aside in a cycle leaves its shelf: what is sure by the log, and what it says itself.
+"""When what a producer set aside in a cycle leaves its shelf, as far as plans and times tell: a guess, and no more.
 
-A count says what lies on the shelf, so whatever still lies there, sold, has to weigh against it: taking goods as gone
-too early sells them twice, too late only keeps them back until the next count. What the producer says is a setting of
-the home on which the stock is kept, no entry; where it is lost, goods weigh longer.
+It is made once, when a count is signed, and shown to whoever signs it: from then on what is said to have left decides
+(see `delivered`). Taking goods as gone too early sells them twice, too late only keeps them back until the next count.
 """
 
 import sqlite3
-from collections.abc import Iterable
 
 from foodhub.errors import N_, RefusedError
 from foodhub.node.closing import close_of
-from foodhub.node.cycles import CycleRow, in_ms
+from foodhub.node.cycles import CycleRow, in_ms, list_cycles
 from foodhub.node.exchanges import plan_of
-from foodhub.node.hat import Hat
-from foodhub.node.rights import require_right
+from foodhub.node.shelf import Aside, CycleKey
 from foodhub.orders.exchanges import Plan
-from foodhub.store.transaction import Transaction
 
-CycleKey = tuple[bytes, bytes]
-"""(owner, local id)"""
 UNWEIGHED = 7 * 24 * 3_600_000
 """So long (ms) after the close goods of which no plan says when they are weighed in are taken as still on the shelf:
 by then they were delivered, or have gone bad."""
 
 
 class Deliveries:
-    """When the goods of one producer leave it (ms), as things stand in one transaction."""
+    """When the goods of one producer leave it, as things stand in one transaction."""
 
     def __init__(self, db: sqlite3.Connection, producer: bytes) -> None:
         self._db = db
         self._producer = producer
-        self._said = _said(db, producer)
+        self._cycles: dict[CycleKey, CycleRow] | None = None
         self._plans: dict[CycleKey, Plan] = {}
 
-    def leaves(self, cycle: CycleRow, product: bytes) -> int:
-        """Return when a product leaves in a cycle: as its producer said, else when it is weighed in.
+    def has_left(self, aside: Aside, at: int) -> bool:
+        """Say whether something set aside has probably left by `at` (ms).
+
+        Nothing of a cycle that nobody has closed has: a clock that is ahead can't know better.
+        """
+        leaves, cycle = self.leaves(aside), self._cycle(aside)
+        return leaves is not None and leaves < at and cycle is not None and close_of(self._db, cycle) is not None
+
+    def leaves(self, aside: Aside) -> int | None:
+        """Return when (ms) something set aside is weighed in, None where its cycle is not known.
 
         That is never before the closing time, and long after it where no plan says when goods are weighed in.
         """
-        said, closes = self._said.get(cycle.key, 0), in_ms(cycle.closes)
-        if said and said >= _closed(self._db, cycle):
-            return said - 1  # a count that is signed at that very moment is after it
-        weighed = self._weighed(cycle, product)
+        cycle = self._cycle(aside)
+        if cycle is None:
+            return None
+        closes, weighed = in_ms(cycle.closes), self._weighed(cycle, aside.product)
         return max(closes, weighed) if weighed else closes + UNWEIGHED
+
+    def _cycle(self, aside: Aside) -> CycleRow | None:
+        if self._cycles is None:
+            self._cycles = {cycle.key: cycle for cycle in list_cycles(self._db, 0)}
+        return self._cycles.get(aside.cycle)
 
     def _weighed(self, cycle: CycleRow, product: bytes) -> int:
         """Return when the plan says that a product is weighed in (ms), 0 for not."""
@@ -50,18 +57,6 @@ class Deliveries:
             self._plans[cycle.key] = plan_of(self._db, cycle)
         coming = (each for each in self._plans[cycle.key].incoming if each.producer == self._producer)
         return next((each.weighed for each in coming if not each.products or product in each.products), 0)
-
-
-def say_delivered(tx: Transaction, hat: Hat, cycles: Iterable[CycleRow]) -> None:
-    """Note that what we set aside in these cycles has left the shelf, for the counts from now on.
-
-    Raises:
-        RefusedError: another device keeps the stock, or `cycle_still_open`.
-    """
-    for cycle in cycles:
-        require_right(tx.db, hat, "stock")
-        require_closed(tx.db, cycle, tx.now)
-        tx.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_key(hat.member, cycle.key), tx.now))
 
 
 def require_closed(db: sqlite3.Connection, cycle: CycleRow, now: int) -> None:
@@ -81,25 +76,5 @@ def require_closed(db: sqlite3.Connection, cycle: CycleRow, now: int) -> None:
 
 def has_closed(db: sqlite3.Connection, cycle: CycleRow, now: int) -> bool:
     """Say whether it is known at `now` (ms) what of a cycle has to be delivered."""
-    return _closed(db, cycle) <= now
-
-
-def _closed(db: sqlite3.Connection, cycle: CycleRow) -> int:
-    """Return until when (ms) orders of a cycle count."""
     closed = close_of(db, cycle)
-    return in_ms(cycle.closes) if closed is None else closed
-
-
-def _said(db: sqlite3.Connection, producer: bytes) -> dict[CycleKey, int]:
-    head = _key(producer)
-    rows = db.execute("SELECT key, value FROM meta WHERE key >= ? AND key < ?", (head, f"{head}~"))
-    found = {}
-    for key, value in rows:
-        *_, owner, local = key.split(" ")
-        found[bytes.fromhex(owner), bytes.fromhex(local)] = int(value)
-    return found
-
-
-def _key(producer: bytes, cycle: CycleKey | None = None) -> str:
-    head = f"delivered {producer.hex()} "
-    return f"{head}{cycle[0].hex()} {cycle[1].hex()}" if cycle else head
+    return (in_ms(cycle.closes) if closed is None else closed) <= now

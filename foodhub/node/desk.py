@@ -50,7 +50,8 @@ class Desk:
         if fresh:
             return self.take_in(fresh)
         if self.gate.counted is not None:
-            return settle(self.tx, self.hat, self.exchange, self.gate.counted, self.book, self.supplies, SLICE)
+            told = self._promise_again()
+            return told or settle(self.tx, self.hat, self.exchange, self.gate.counted, self.book, self.supplies, SLICE)
         done = self._look_again()
         if not done and self.gate.ready and self.gate.at is not None:
             self.book.at = self.gate.at
@@ -99,6 +100,15 @@ class Desk:
         self._send(answers)
         return len(gone) + len(answers) + self._tell(None)
 
+    def _promise_again(self) -> int:
+        """Promise after our close what our supplier, as long as it is open, promised us since; return to how many."""
+        above = self.supplies.closed_above()
+        if self.exchange.own_supplier or (above is not None and above <= self.tx.now):
+            return 0
+        answers = self._answers_again(self._promise(self.book.demands))
+        self._send(answers)
+        return len(answers)
+
     def _tell(self, touched: Collection[Key] | None) -> int:
         """Tell producers, the supplier and customers what follows; return how many statements that were.
 
@@ -118,13 +128,23 @@ class Desk:
         changed: set[Placement] = set()
         for key in keys:
             demand = self.book.demand(key)
-            state = self.supplies.state(key, demand.promised)
-            said = (state.decided, state.reason)
+            state = self.supplies.state(key, demand.quantity, demand.promised)
+            changed |= self._give(key, state)
+            said = (state.decided, state.reason, self._waits_from(key, state.refused))
             if demand.state != said:
                 changed |= demand.places
                 demand.state = said
-            changed |= self._give(key, state)
         return changed
+
+    def _waits_from(self, key: Key, refused: int | None) -> int | None:
+        """Return from which row of the queue on what lacks may still be had, None where it is known of all."""
+        if refused is None:
+            return None
+        for number, place in self.book.demand(key).lacking.items():
+            refused -= self.book.held[place].wishes[key].lacking[number]
+            if refused < 0:
+                return number
+        return None
 
     def _give(self, key: Key, state: State) -> set[Placement]:
         """Give what is free of a product to the oldest rows that lack something."""
@@ -174,13 +194,16 @@ class Desk:
     def _line(self, held: Held, key: Key, quantity: int, *, why: str) -> AnswerLine:
         """Return what is said of a line now; what is more than its receipt has was refused, or waits for a person.
 
-        `why` it was refused, `not_permitted` or `declined`; empty where it was not.
+        `why` it was refused, `not_permitted` or `declined`, and then the quantity is what was taken in of it; empty
+        where it was not.
         """
         wish = held.wishes.get(key) or Wish()
-        decided, reason = self.book.demand(key).state or (False, "")
+        decided, reason, waits = self.book.demand(key).state or (False, "", None)
+        if waits is not None and any(row >= waits for row in wish.lacking):
+            decided, reason = False, ""
         if why:
             said = decided or wish.promised > 0 or not wish.quantity
-            return AnswerLine(*key, quantity, wish.promised, said, why)
+            return AnswerLine(*key, wish.quantity, wish.promised, said, why)
         if wish.quantity < quantity:
             return AnswerLine(*key, quantity, wish.promised, wish.promised > 0, BY_HAND)
         if not decided and not wish.promised:

@@ -4,43 +4,66 @@ Read from receipts, answers and confirmations alone; nothing here signs or decid
 """
 
 import sqlite3
+from collections import defaultdict
 from datetime import datetime
 
 import msgspec
 
-from foodhub.catalog.naming import base32_id
+from foodhub.catalog.naming import base32_id, id_bytes
 from foodhub.errors import N_, RefusedError
-from foodhub.node.book import Held, read_book
+from foodhub.node.book import read_book
+from foodhub.node.closing import left_closed
 from foodhub.node.confirmations import confirmations_of
-from foodhub.node.counting import Gate, gate_of
+from foodhub.node.counting import gate_of
 from foodhub.node.cycles import CycleRow, list_cycles, moment
+from foodhub.node.desk_orders import DeskOrder, desk_orders
 from foodhub.node.exchanges import Exchange, exchange_of
 from foodhub.node.hat import Hat, member_name
 from foodhub.node.orders import list_orders
 from foodhub.node.products import product_statement
-from foodhub.node.receipts import BY_HAND
-from foodhub.node.settling import confirmed_of, work_out
+from foodhub.node.remarks import consents_in
+from foodhub.node.settling import confirmed_of, is_short, sharing_of, to_share, work_out
 from foodhub.node.supplies import Key, Supplies, aggregators_of
 from foodhub.orders.allocation import waits_for_a_person
-from foodhub.orders.closing import Confirmation
+from foodhub.orders.closing import ConfirmedLine
 from foodhub.orders.queue import Placement, Row
 
 
 class QueueRow(msgspec.Struct, frozen=True):
-    """One row of the queue of a product, in pieces, g or ml; `promised` is what of it is promised, or confirmed."""
+    """One row of the queue of a product, in pieces, g or ml; `substitute` is what its buyer lets stand in for it."""
 
     customer: str | None
     customer_id: str
     order: str
     quantity: int
     tolerance: int
+    substitute: str
+
+
+class ShareRow(msgspec.Struct, frozen=True):
+    """What a customer was told after the close of a product, in pieces, g or ml: what it gets is its `share`.
+
+    `substitute` is what it lets stand in for the product.
+    """
+
+    customer: str | None
+    customer_id: str
+    order: str
+    quantity: int
+    tolerance: int
+    confirmed: int
+    share: int
+    reason: str
+    substitute: str
 
 
 class QueueProduct(msgspec.Struct, frozen=True):
     """A product on the desk: its queue, what is wanted in all, promised, or confirmed once the cycle is closed.
 
-    `size` is that of its case, 0 for none. `asks` says that a person has to say what becomes of what no case holds,
-    `short` how much there is where less came and a person has to share it (None: nobody has to).
+    `size` is that of its case, 0 for none. `asks` says that a person has to say what becomes of what no case holds.
+    `available` is how much there is where less came than was confirmed (else None), `reason` why, `sharing` by which
+    rule it is shared; `short` is the same where a person has to share it (None: nobody has to). `shares` are what was
+    told to each customer after the close.
     """
 
     product: str
@@ -53,24 +76,18 @@ class QueueProduct(msgspec.Struct, frozen=True):
     confirmed: int | None
     size: int
     asks: bool
+    available: int | None
+    reason: str
+    sharing: str
     short: int | None
     rows: list[QueueRow]
-
-
-class DeskOrder(msgspec.Struct, frozen=True):
-    """A placement that a person should look at: `state` is by_hand, late or refused; `reason` says why."""
-
-    order: str
-    customer: str | None
-    customer_id: str
-    state: str
-    reason: str
+    shares: list[ShareRow]
 
 
 class DeskRow(msgspec.Struct, frozen=True):
     """The desk of one member in a cycle; `state` is open, closed (being counted), counted or confirmed.
 
-    `confirmed` of `customers` have their confirmation.
+    `confirmed` of `customers` have their confirmation. `reopened`: the cycle was opened again, but not this sale in it.
     """
 
     cycle: str
@@ -78,6 +95,7 @@ class DeskRow(msgspec.Struct, frozen=True):
     aggregator: str
     state: str
     until: datetime
+    reopened: bool
     customers: int
     confirmed: int
     products: list[QueueProduct]
@@ -90,7 +108,11 @@ def list_desks(db: sqlite3.Connection, hat: Hat, now: int) -> list[DeskRow]:
     A cycle is over once everybody has a confirmation and nothing waits for a person.
     """
     rows = [desk_row(db, hat, cycle, now) for cycle in reversed(list_cycles(db, now)) if _takes_part(db, hat, cycle)]
-    return [row for row in rows if row.state != "confirmed" or any(each.short is not None for each in row.products)]
+    return [row for row in rows if _needs_a_look(row)]
+
+
+def _needs_a_look(row: DeskRow) -> bool:
+    return row.state != "confirmed" or row.reopened or any(each.short is not None for each in row.products)
 
 
 def _takes_part(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> bool:
@@ -108,7 +130,7 @@ def desk_row(db: sqlite3.Connection, hat: Hat, cycle: CycleRow, now: int) -> Des
         raise RefusedError(
             "not_in_cycle_hub",
             N_('{hub} sells nothing in "{cycle}".'),
-            N_("Look who does: foodhub cycle show"),
+            N_('Look who does: foodhub cycle show "{cycle}"'),
             hub=hat.name,
             cycle=cycle.name,
         )
@@ -130,10 +152,18 @@ class _Desk:
         self._queue = self._book.queue(versions)
         self._supplies = Supplies(db, cycle, exchange, self._book)
         self._found = work_out(db, exchange, counted, self._book, self._supplies) if counted else None
-        self._told = confirmations_of(db, exchange)
+        told = confirmations_of(db, exchange).items() if counted else ()
+        self._told = {buyer: each for buyer, each in told if counted and each.at == counted.at}
+        self._lines: defaultdict[Key, dict[bytes, ConfirmedLine]] = defaultdict(dict)
+        for buyer, said in self._told.items():
+            for line in said.lines:
+                self._lines[line.producer, line.product][buyer] = line
+        self._reopened = left_closed(db, exchange, cycle, now)
         own = base32_id(hat.member)
         orders = list_orders(db, hat, now)
-        self._numbers = {row.customer_id: row.number for row in orders if (row.cycle_id, row.hub_id) == (cycle.id, own)}
+        ours = [row for row in orders if (row.cycle_id, row.hub_id) == (cycle.id, own)]
+        self._numbers = {id_bytes(row.customer_id): row.number for row in ours}
+        self._consents = consents_in(db, hat.member, cycle.key)
 
     def row(self) -> DeskRow:
         """Return it as it is shown."""
@@ -142,20 +172,28 @@ class _Desk:
             cycle=self._cycle.name,
             cycle_id=self._cycle.id,
             aggregator=self._hat.name,
-            state=_state(self._gate, customers, self._told),
+            state=self._state(customers),
             until=moment(self._gate.until, self._cycle.zone),
+            reopened=self._reopened,
             customers=len(customers),
             confirmed=len(customers & self._told.keys()),
-            products=[self._product(key, rows) for key, rows in sorted(self._queue.items())],
-            orders=self._orders(),
+            products=[self._product(key, self._queue.get(key, [])) for key in sorted({*self._queue, *self._lines})],
+            orders=desk_orders(self._db, self._book.held.values(), self._numbers),
         )
+
+    def _state(self, customers: set[bytes]) -> str:
+        if self._gate.counted is None:
+            return "open" if self._gate.at is None else "closed"
+        # Where our supplier is open again, what we get is not settled any more.
+        return "confirmed" if self._found and customers <= self._told.keys() else "counted"
 
     def _product(self, key: Key, rows: list[Row]) -> QueueProduct:
         statement, terms = product_statement(self._db, *key), self._supplies.terms(key)
         name = base32_id(key[1])[:8] if statement is None else statement.name
         per = statement.price_per if statement is not None else "piece"
         groups = aggregators_of(self._db, {row.buyer for row in rows})
-        supplied = not self._exchange.own_supplier
+        supplied, found = not self._exchange.own_supplier, self._found
+        lack = found.lacks[key] if found and is_short(found, key) else None
         return QueueProduct(
             product=f"{name}, {statement.variant}" if statement is not None and statement.variant else name,
             product_id=base32_id(key[1]),
@@ -164,58 +202,33 @@ class _Desk:
             quantity=sum(row.quantity for row in rows),
             tolerance=sum(row.tolerance for row in rows),
             promised=self._book.demand(key).promised,
-            confirmed=sum(confirmed_of(self._found, key).values()) if self._found else None,
+            confirmed=sum(confirmed_of(found, key).values()) if found else None,
             size=terms.size,
             asks=self._gate.at is None and waits_for_a_person(rows, terms, groups, supplied=supplied),
-            short=self._short(key),
+            available=lack.available if lack else None,
+            reason=lack.reason if lack else "",
+            sharing=sharing_of(self._exchange, found, key, self._told) if found else self._exchange.rule(*key).sharing,
+            short=to_share(self._exchange, found, key, self._told) if found else None,
             rows=[self._row(row) for row in rows],
+            shares=self._shares(key, rows),
         )
 
-    def _short(self, key: Key) -> int | None:
-        """Return how much there is of a product that a person still has to share, None where nobody has to."""
-        found = self._found
-        if found is None or key not in found.lacks or self._exchange.rule(*key).sharing != BY_HAND:
-            return None
-        available = found.lacks[key].available
-        if available >= sum(confirmed_of(found, key).values()):
-            return None
-        lines = [line for each in self._told.values() for line in each.lines]
-        shared = sum(line.share for line in lines if (line.producer, line.product) == key)
-        return None if shared == available else available
+    def _shares(self, key: Key, rows: list[Row]) -> list[ShareRow]:
+        """Return what each customer was told of a product, in the order of the queue; then who gets it instead."""
+        told = self._lines.get(key, {})
+        found = []
+        for buyer in dict.fromkeys([*(row.buyer for row in rows if row.buyer in told), *sorted(told)]):
+            line, substitute = told[buyer], self._consents.get((buyer, *key), "")
+            head = (member_name(self._db, buyer), base32_id(buyer), self._numbers.get(buyer, ""))
+            amounts = (line.ordered, line.tolerance, line.confirmed, line.share)
+            found.append(ShareRow(*head, *amounts, line.reason, substitute))
+        return found
 
     def _row(self, row: Row) -> QueueRow:
-        number = self._number((row.buyer, row.order))
-        return QueueRow(member_name(self._db, row.buyer), base32_id(row.buyer), number, row.quantity, row.tolerance)
+        head = (member_name(self._db, row.buyer), base32_id(row.buyer), self._number((row.buyer, row.order)))
+        substitute = self._consents.get((row.buyer, row.producer, row.product), "")
+        return QueueRow(*head, row.quantity, row.tolerance, substitute)
 
     def _number(self, place: Placement) -> str:
         """Return the number of a customer's order; of one that is not here any more, the beginning of its id."""
-        return self._numbers.get(base32_id(place[0]), base32_id(place[1])[:8])
-
-    def _orders(self) -> list[DeskOrder]:
-        """Return the placements that wait for a person, are late, or were refused, customer by customer."""
-        found = []
-        for held in sorted(self._book.held.values(), key=lambda held: held.place):
-            state = _waits(held)
-            if state is not None:
-                buyer = held.place[0]
-                name = member_name(self._db, buyer)
-                found.append(DeskOrder(self._number(held.place), name, base32_id(buyer), *state))
-        return found
-
-
-def _state(gate: Gate, customers: set[bytes], told: dict[bytes, Confirmation]) -> str:
-    if gate.counted is not None:
-        return "confirmed" if customers <= told.keys() else "counted"
-    return "open" if gate.at is None else "closed"
-
-
-def _waits(held: Held) -> tuple[str, str] | None:
-    """Return why a person should look at a placement, and the reason that its buyer was told."""
-    answer = held.answer
-    if answer is None:
-        return None
-    if "late" in {answer.outcome, answer.reason} and answer.outcome != "refused":
-        return "late", answer.reason
-    if answer.outcome == "refused":
-        return "refused", answer.reason
-    return (BY_HAND, BY_HAND) if any(line.reason == BY_HAND for line in answer.lines) else None
+        return self._numbers.get(place[0], base32_id(place[1])[:8])

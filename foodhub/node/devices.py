@@ -347,12 +347,21 @@ def hand_over(tx: Transaction, hat: Hat, right: str, to: DeviceRow) -> None:
         raise RefusedError(
             "not_the_keeper",
             N_("This right is kept by the device {device}: only from there can it be handed over."),
-            N_("Run the same command there; if it is lost, retire it: foodhub device retire"),
+            N_("Run the same command there; if it is lost, retire it: foodhub device retire {device}"),
             device=base32_id(keeper)[:8],
         )
     if to.state != "active" or to.key == hat.device:
         raise RefusedError("bad_heir", N_("The heir has to be another device of {name} that is in use."), name=hat.name)
-    tx.append(hat.member, Log.CIRCUIT, [Keeper(found, _turn(tx.db, hat, found, to.key), to.key)])
+    tx.append(
+        hat.member, Log.CIRCUIT, [Keeper(found, _turn(tx.db, hat, found, to.key), to.key, _heads(tx.db, hat.device))]
+    )
+
+
+def _heads(db: sqlite3.Connection, device: bytes) -> list[tuple[int, int]]:
+    """Return the last entries of the logs 1 and 2 of a device: (log, seq)."""
+    return db.execute(
+        "SELECT log, seq FROM log WHERE author = ? AND log > 0 AND seq > 0 ORDER BY log", (device,)
+    ).fetchall()
 
 
 def _turn(db: sqlite3.Connection, hat: Hat, right: Right, to: bytes) -> int:

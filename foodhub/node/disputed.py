@@ -22,7 +22,8 @@ from foodhub.node.hat import shown_name
 from foodhub.node.ranks import removal_of
 from foodhub.node.state import LOG_NAMES
 from foodhub.orders.exchanges import Close, Draft, Opening, Outgoing, Plan, Repeat
-from foodhub.orders.statements import Answer, Cycle, Order, Total
+from foodhub.orders.hands import Behalf, Belong, Represented, represented_id
+from foodhub.orders.statements import Answer, Cycle, Order, Remark, Total
 from foodhub.store.fold import READERS
 from foodhub.store.schema import SEQ_BITS
 from foodhub.store.transaction import Transaction
@@ -176,6 +177,13 @@ class Names:
                 return self.cycle(owner, local)
         return self.cycle(owner, statement.local)
 
+    def _about_member(self, owner: bytes, statement: Behalf | Belong | Represented) -> str:
+        if isinstance(statement, Behalf):
+            return self.about(statement.owner, statement.statement) or shown_name(self._db, statement.owner)
+        if isinstance(statement, Belong):
+            return shown_name(self._db, statement.group)
+        return shown_name(self._db, represented_id(owner, statement.local, statement.role))
+
     def about(self, owner: bytes, statement: Any) -> str:
         """Say in a word or two what or whom a statement is about."""
         match statement:
@@ -185,15 +193,16 @@ class Names:
                 return self.product(owner, local)
             case Plan() | Opening() | Outgoing() | Close() | Draft() | Repeat():
                 return self._of_cycle(owner, statement)
-            case Order(local=local) | Answer(order=local):
+            case Order(local=local) | Remark(local=local) | Answer(order=local):
                 return order_number(local)
+            case Behalf() | Belong() | Represented():
+                return self._about_member(owner, statement)
             case Total(producer=producer, product=product):
                 return self.product(producer, product)
         if product := getattr(statement, "product", b""):
             return self.product(owner, product)
-        if member := getattr(statement, "member", b""):
-            return shown_name(self._db, member)
-        name = getattr(statement, "name", "")
+        member = getattr(statement, "member", b"")
+        name = shown_name(self._db, member) if member else getattr(statement, "name", "")
         return name if isinstance(name, str) else ""
 
 

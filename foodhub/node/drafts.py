@@ -23,7 +23,7 @@ from foodhub.node.arranging import (
     row_of,
     state,
 )
-from foodhub.node.cycles import CycleRow, check_cycle, find_cycle, own_cycles, zone_of
+from foodhub.node.cycles import CycleRow, check_cycle, find_cycle, own_cycles, require_coordinator, zone_of
 from foodhub.node.exchanges import check_deadlines
 from foodhub.node.hat import Hat
 from foodhub.node.planning import require_one_currency
@@ -87,6 +87,25 @@ def publish(tx: Transaction, hat: Hat, local: bytes) -> CycleRow:
     return row_of(tx.db, hat.member, made, tx.now)
 
 
+def drop_draft(tx: Transaction, hat: Hat, local: bytes) -> CycleRow:
+    """Drop a draft of ours, and return what it was; nobody else ever knew it.
+
+    Raises:
+        RefusedError: `not_a_draft`, or this device makes no cycles.
+    """
+    require_coordinator(tx.db, hat)
+    draft = require_arrangement(tx.db, hat, local)
+    if not draft.draft:
+        raise RefusedError(
+            "not_a_draft",
+            N_('"{cycle}" is published: others know of it, so it can\'t be taken back.'),
+            N_('Nobody can order in it once it is closed: foodhub cycle close "{cycle}"'),
+            cycle=draft.cycle.name,
+        )
+    tx.append(hat.member, Log.TRADE, [draft_of(replace(draft, draft=draft.draft + 1), ended=True)])
+    return row_of(tx.db, hat.member, draft, tx.now)
+
+
 class Copy(msgspec.Struct, frozen=True):
     """How a copy differs: so many weeks later, or opening and closing at these times (ms); with a name of its own."""
 
@@ -114,7 +133,7 @@ def clone_cycle(tx: Transaction, hat: Hat, local: bytes, copy: Copy) -> CycleRow
     opens = copy.opens if copy.opens is not None else later(like.cycle.opens)
     closes = copy.closes if copy.closes is not None else later(like.cycle.closes)
     name = copy.name or name_again(like.cycle.name, like.cycle.opens, opens, zone)
-    made = clone(like, hat, secrets.token_bytes(16), name, later)
+    made = clone(tx.db, like, hat, secrets.token_bytes(16), name, later)
     made = replace(
         made, cycle=msgspec.structs.replace(made.cycle, opens=opens, closes=closes), draft=1 if copy.draft else 0
     )

@@ -13,16 +13,20 @@ from foodhub.log.header import Log
 from foodhub.node.answering import answer_orders, has_work
 from foodhub.node.checkpoints import checkpoint_due, write_checkpoint
 from foodhub.node.circuit_log import first_statement
-from foodhub.node.closing import close_due, next_close, write_closes
+from foodhub.node.closing import close_due, next_close, next_in_force, write_closes
 from foodhub.node.contacts import cards_due, share_cards
+from foodhub.node.delivered import counts_due, say_for_others
 from foodhub.node.enrolling import certify, to_certify
 from foodhub.node.epochs import keys_due, renew
 from foodhub.node.erase_requests import answer_requests, requests_due
 from foodhub.node.exchanges import own_closings
+from foodhub.node.groups import belongs_due, share_belongs
+from foodhub.node.handover import successors_due, tell_successors
 from foodhub.node.hat import Hat, hats
 from foodhub.node.home import now
 from foodhub.node.opening import next_opening, opening_due, write_openings
 from foodhub.node.purchasing import next_purchase, purchases_due, send_due_purchases
+from foodhub.node.rejoining import again_due, sell_again
 from foodhub.node.repeating import next_repeat, repeat_cycles, repeat_due
 from foodhub.node.reserving import grant_by_rule, grants_due
 from foodhub.node.retention import sweep, sweep_due
@@ -71,22 +75,24 @@ def next_due(db: sqlite3.Connection, at: int) -> int | None:
     own = [hat for hat in hats(db) if _counts(db, hat)]
     if is_waking(db) or _read_only(db):
         return None
-    times = [find(db, hat, at) for hat in own for find in (next_opening, next_close, next_repeat, next_purchase)]
+    finds = (next_opening, next_close, next_in_force, next_repeat, next_purchase)
+    times = [find(db, hat, at) for hat in own for find in finds]
     times += [time for hat in own for time in own_closings(db, hat.member, at)]
     times += [next_tally(db, hat) for hat in own]
     return min((time for time in times if time is not None), default=None)
 
 
 def _cycle_turns(db: sqlite3.Connection, hat: Hat, at: int) -> bool:
-    """Say whether a cycle of this member opens, closes or comes again."""
+    """Say whether a cycle of this member opens, closes or comes again, or one in which it sells."""
     if _read_only(db) or fallen(db, hat) is not None:
         return False
-    return bool(opening_due(db, hat, at) or repeat_due(db, hat, at) or close_due(db, hat, at))
+    turns = opening_due(db, hat, at) or repeat_due(db, hat, at) or close_due(db, hat, at)
+    return bool(turns or again_due(db, hat, at))
 
 
 def _stock_moves(db: sqlite3.Connection, hat: Hat, at: int) -> bool:
-    """Say whether there may be stock to give back, or to set aside as this home grants it by itself."""
-    return not _read_only(db) and (returns_due(db, hat) or grants_due(db, hat, at))
+    """Say whether there may be stock to give back, or counted for us, or to set aside as this home grants it."""
+    return not _read_only(db) and (returns_due(db, hat) or counts_due(db, hat) or grants_due(db, hat, at))
 
 
 def _trade(tx: Transaction, hat: Hat) -> int:
@@ -94,7 +100,7 @@ def _trade(tx: Transaction, hat: Hat) -> int:
     try:
         turned = _turn_cycles(tx, hat) + place_standing(tx, hat)
         # What a producer asks for is given back before more is promised.
-        moved = give_back(tx, hat) + grant_by_rule(tx, hat)
+        moved = give_back(tx, hat) + say_for_others(tx, hat) + grant_by_rule(tx, hat)
         answered = answer_orders(tx, hat) if {"hub", "group"} & set(hat.roles) else 0
         return turned + moved + answered + send_due_purchases(tx, hat) + _keep_house(tx, hat)
     except RefusedError as error:
@@ -104,21 +110,23 @@ def _trade(tx: Transaction, hat: Hat) -> int:
 
 
 def _turn_cycles(tx: Transaction, hat: Hat) -> int:
-    """Open and close our cycles, and make those that come again, as the clock says."""
+    """Open and close our cycles, make those that come again, and sell again in those of others."""
     if not _cycle_turns(tx.db, hat, tx.now):
         return 0
-    return write_openings(tx, hat) + repeat_cycles(tx, hat) + write_closes(tx, hat)
+    return write_openings(tx, hat) + repeat_cycles(tx, hat) + sell_again(tx, hat) + write_closes(tx, hat)
 
 
 def _keep_house(tx: Transaction, hat: Hat) -> int:
     """Show our cards, restate what holds in our catalog log, honour requests to erase, and erase what our rules say."""
     if _read_only(tx.db):
         return 0
-    return share_cards(tx, hat) + write_checkpoint(tx, hat) + answer_requests(tx, hat) + sweep(tx, hat)
+    told = share_cards(tx, hat) + share_belongs(tx, hat) + tell_successors(tx, hat)
+    return told + write_checkpoint(tx, hat) + answer_requests(tx, hat) + sweep(tx, hat)
 
 
 def _house_waits(db: sqlite3.Connection, hat: Hat, at: int) -> bool:
-    waits = checkpoint_due(db, hat) or requests_due(db, hat, at) or sweep_due(db, hat, at) or cards_due(db, hat)
+    told = cards_due(db, hat) or belongs_due(db, hat, at) or successors_due(db, hat)
+    waits = told or checkpoint_due(db, hat) or requests_due(db, hat, at) or sweep_due(db, hat, at)
     return waits and not _read_only(db)
 
 

@@ -5,7 +5,7 @@ would come back to life, or stock that was set aside would look free. Nothing is
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +15,16 @@ from foodhub.log.faults import PeerFault
 from foodhub.log.header import Kind, Log
 from foodhub.log.seal import unseal
 from foodhub.node.checkpoints import openings, read_log
-from foodhub.node.clocks import AHEAD
-from foodhub.node.cycles import CycleRow, list_cycles
+from foodhub.node.cycles import cycle_at
 from foodhub.node.deliveries import Deliveries
+from foodhub.node.exchanges import exchange_of
+from foodhub.node.shelf import Shelf, shelf_of
+from foodhub.orders.closing import Confirmation, Counted
 from foodhub.orders.exchanges import Draft, Repeat
 from foodhub.orders.hands import Behalf, Belong, Claim, ClaimConfirmed, Represented
 from foodhub.orders.purchase import Purchase, PurchaseAnswer
-from foodhub.orders.reserving import Lower, Return
-from foodhub.orders.statements import Allot, Answer, EraseAnswer, EraseRequest, Remark, Standing
+from foodhub.orders.reserving import Delivered, Lower, Return
+from foodhub.orders.statements import Allot, Answer, EraseAnswer, EraseRequest, Order, Remark, Standing
 from foodhub.store.facts import FACTS
 from foodhub.store.fold import READERS, read_catalog
 from foodhub.store.schema import SEQ_BITS
@@ -49,7 +51,10 @@ class OwnEntry:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether an entry may be erased: `code` is "" or why not, `when` (ms) from when on, if time will tell."""
+    """Whether an entry may be erased: `code` is "" or why not, `when` (ms) from when on, if time will tell.
+
+    `open` is of a cycle that is not over, `owed` of one that is closed and whose goods are not handed over yet.
+    """
 
     code: str = ""
     when: int = 0
@@ -58,6 +63,10 @@ class Verdict:
 FREE = Verdict()
 _LASTS = (EraseRequest, EraseAnswer, Standing, Represented, Belong, Claim, ClaimConfirmed, Draft, Repeat)
 """What holds, whatever the time, until it is said anew."""
+HANDED_OVER = 7 * 86_400_000
+"""So long (ms) after a close the goods are taken to be with whoever ordered them, where nobody said a pickup."""
+LAST_PICKUP = 60 * 86_400_000
+"""No pickup is waited for longer (ms) after a close: nobody keeps what others ordered by naming a far one."""
 EVER = 1 << 62
 """Later than any time (ms)."""
 
@@ -87,15 +96,17 @@ def own_entries(
 class Slices:
     """Reads long logs of ours a slice at a time: `logs` are (device, log, signed before, in ms).
 
-    With `reader` (a member) only what is sealed to it is returned.
+    With `readers` (members) only what is sealed to one of them is returned.
     """
 
     def __init__(
-        self, tx: Transaction, member: bytes, logs: Iterable[tuple[bytes, int, int]], reader: bytes = b""
+        self, tx: Transaction, member: bytes, logs: Iterable[tuple[bytes, int, int]], readers: Collection[bytes] = ()
     ) -> None:
         self._tx = tx
-        self._reader = reader
-        self._secrets = tx.keyring.opening_secrets(tx.db, reader or member)
+        self._readers = readers
+        self._secrets = [
+            secret for reader in readers or [member] for secret in tx.keyring.opening_secrets(tx.db, reader)
+        ]
         self._logs: list[tuple[int, int, tuple[bytes, int], int]] = []
         for device, log, before in logs:
             row = tx.db.execute("SELECT ref, seq FROM log WHERE author = ? AND log = ?", (device, log)).fetchone()
@@ -113,7 +124,7 @@ class Slices:
                 (max(at, first + 1), first + head, int(Kind.ERASABLE), before, most),
             ).fetchall()
             opened = [_opened(self._tx, place, row, self._secrets) for row in rows]
-            found += [entry for entry in opened if entry.said is not None or not self._reader]
+            found += [entry for entry in opened if entry.said is not None or not self._readers]
             most -= len(rows)
             if not most:
                 return found, rows[-1][0] + 1
@@ -152,12 +163,14 @@ class Judge:
         self._cycles: dict[tuple[bytes, bytes], tuple[int, int]] = {
             (owner, local): (opens, closes)
             for owner, local, opens, closes in tx.db.execute(
-                "SELECT m.id, c.local, c.opens, c.closes FROM cycle c JOIN member m ON m.ref = c.owner"
+                "SELECT m.id, c.local, c.opens, coalesce(min(c.closes, x.at), c.closes) FROM cycle c"
+                " JOIN member m ON m.ref = c.owner"
+                " LEFT JOIN close x ON x.owner = c.owner AND x.cycle_owner = m.id AND x.cycle = c.local AND NOT x.open"
             )
         }
+        self._handed_over: dict[tuple[bytes, bytes, bytes], int] = {}
         self._live: dict[bytes, set[tuple[Any, ...]]] = {}
-        self._rows: dict[tuple[bytes, bytes], CycleRow] | None = None
-        self._deliveries: dict[bytes, Deliveries] = {}
+        self._shelves: dict[bytes, tuple[Shelf, Deliveries]] = {}
 
     def judge(self, entry: OwnEntry, kept_for: int = 0) -> Verdict:
         """Say whether an entry may be erased now; orders and what answers them `kept_for` ms after their close."""
@@ -167,10 +180,13 @@ class Judge:
             return Verdict("unreadable")
         if entry.log == Log.CATALOG:
             return Verdict("holds") if self._holds(entry) else FREE
-        if any(self._needed(each, entry.timestamp) for each in entry.statements):
+        if any(map(self._needed, entry.statements)):
             return Verdict("holds")
         closes = max((self.closes(each, entry.timestamp) for each in entry.statements), default=0)
-        return Verdict("open", closes + kept_for) if closes and closes + kept_for > self._tx.now else FREE
+        if closes and closes + kept_for > self._tx.now:
+            return Verdict("open", closes + kept_for)
+        owed = max(map(self._owed_until, entry.statements), default=0)
+        return Verdict("owed", owed) if owed > self._tx.now else FREE
 
     def closes(self, statement: Any, signed: int) -> int:
         """Return when the cycle of a statement of a log 2 closes (ms), 0 where it is of none that is known.
@@ -193,6 +209,44 @@ class Judge:
             return self._cycles.get((statement.cycle_owner, statement.cycle), (0, 0))[1]
         return 0
 
+    def _owed_until(self, statement: Any) -> int:
+        """Return until when (ms) goods are handed over by what a statement says, 0 where it is of none.
+
+        An order that was cancelled binds nobody.
+        """
+        owner = statement.owner if isinstance(statement, Behalf) else self._member
+        match inside(statement):
+            case Order(local=local, cycle_owner=coordinator, cycle=cycle, hub=hub):
+                row = self._db.execute(
+                    "SELECT p.cancelled FROM placement p JOIN party m ON m.ref = p.owner"
+                    " WHERE m.id = ? AND p.local = ?",
+                    (owner, local),
+                ).fetchone()
+                return 0 if row and row[0] else self._over(hub, (coordinator, cycle))
+            case Confirmation(cycle_owner=coordinator, cycle=cycle) | Counted(cycle_owner=coordinator, cycle=cycle):
+                return self._over(self._member, (coordinator, cycle))
+        return 0
+
+    def _over(self, seller: bytes, cycle: tuple[bytes, bytes]) -> int:
+        """Return when (ms) the goods that were ordered from somebody in a cycle are handed over, 0 where it is unknown.
+
+        That is after the last pickup there or where that one is supplied, as far as it is known here.
+        """
+        key = (seller, *cycle)
+        if key not in self._handed_over:
+            _, closes = self._cycles.get(cycle, (0, 0))
+            last = max(self._pickups(seller, cycle), default=closes + HANDED_OVER)
+            self._handed_over[key] = min(last, closes + LAST_PICKUP) if closes else 0
+        return self._handed_over[key]
+
+    def _pickups(self, seller: bytes, cycle: tuple[bytes, bytes]) -> Iterator[int]:
+        """Yield when (ms) the pickups end of who sells in a cycle, and of those who supply it; of nobody else."""
+        row = cycle_at(self._db, cycle, self._tx.now)
+        exchange = exchange_of(self._db, seller, row) if row else None
+        while exchange is not None:
+            yield from (pickup.closes for pickup in exchange.pickups)
+            exchange = exchange.above
+
     def _closes_of_order(self, buyer: bytes, order: bytes, signed: int) -> int:
         row = self._db.execute(
             "SELECT p.cycle_owner, p.cycle FROM placement p JOIN party m ON m.ref = p.owner"
@@ -211,21 +265,21 @@ class Judge:
             self._live[entry.device] = _live_facts(self._db, entry.device, self._tx.now)
         return any((entry.seq, *named(each)) in self._live[entry.device] for each in entry.statements)
 
-    def _needed(self, statement: Any, signed: int) -> bool:
+    def _needed(self, statement: Any) -> bool:
         """Say whether a statement of a log 2 still does its work, whatever the time."""
-        match statement:
-            case Behalf(owner=owner, statement=inner):
-                return self._needed_of(owner, inner, signed)
-        return self._needed_of(self._member, statement, signed)
+        owner = statement.owner if isinstance(statement, Behalf) else self._member
+        return self._needed_of(owner, inside(statement))
 
-    def _needed_of(self, owner: bytes, statement: Any, signed: int) -> bool:
+    def _needed_of(self, owner: bytes, statement: Any) -> bool:
         match statement:
             case Allot():
-                return self._still_aside(owner, statement, signed)
-            case Lower():
-                return self._still_aside(owner, statement, 0)
-            case Return(producer=producer):
-                return self._still_aside(producer, statement, 0)
+                return self._lies(owner, statement)
+            case Lower(product=product):
+                return self._allotted(owner, statement, {product})
+            case Return(producer=producer, product=product):
+                return self._allotted(producer, statement, {product})
+            case Delivered(rows=rows):
+                return self._allotted(owner, statement, {row.product for row in rows})
         if isinstance(statement, _LASTS):
             query = (
                 f"SELECT f.version FROM {FACTS[type(statement)].table} f JOIN party p ON p.ref = f.owner"  # noqa: S608 - names of ours
@@ -235,27 +289,26 @@ class Judge:
             return row is not None and row[0] == statement.version
         return False
 
-    def _still_aside(self, producer: bytes, statement: Allot | Lower | Return, given_at: int) -> bool:
+    def _lies(self, producer: bytes, allot: Allot) -> bool:
         """Say whether what there is would look free, or short, if what was set aside were forgotten (see `shelf`).
 
         Goods that are not counted now may be at any moment.
         """
-        product = statement.product
-        row = self._db.execute(
-            "SELECT s.mode, s.timestamp FROM stock s JOIN party p ON p.ref = s.owner WHERE p.id = ? AND s.local = ?",
-            (producer, product),
-        ).fetchone()
-        counted_at = row[1] if row and row[0] == "counted" else self._tx.now
-        if counted_at > self._tx.now + AHEAD:
-            return True  # nobody knows when that was counted
-        if self._rows is None:
-            self._rows = {cycle.key: cycle for cycle in list_cycles(self._db, self._tx.now)}
-        cycle = self._rows.get((statement.cycle_owner, statement.cycle))
-        if cycle is None:
-            return row is not None and row[0] == "counted"
-        if producer not in self._deliveries:
-            self._deliveries[producer] = Deliveries(self._db, producer)
-        return bool(max(self._deliveries[producer].leaves(cycle, product), given_at) >= counted_at)
+        if producer not in self._shelves:
+            self._shelves[producer] = shelf_of(self._db, producer), Deliveries(self._db, producer)
+        shelf, guess = self._shelves[producer]
+        aside = shelf.aside((allot.cycle_owner, allot.cycle), allot.hub, allot.device, allot.product)
+        leaves = guess.leaves(aside)
+        return shelf.lies(aside) > 0 or (leaves is not None and leaves >= self._tx.now)
+
+    def _allotted(self, producer: bytes, statement: Lower | Return | Delivered, products: Collection[bytes]) -> bool:
+        """Say whether the allotment of which a statement speaks is still held: without it, that would count whole."""
+        rows = self._db.execute(
+            "SELECT a.product FROM allotment a JOIN party p ON p.ref = a.owner"
+            " WHERE p.id = ? AND a.cycle_owner = ? AND a.cycle = ? AND a.device = ?",
+            (producer, statement.cycle_owner, statement.cycle, statement.device),
+        )
+        return any(product in products for (product,) in rows)
 
 
 def _live_facts(db: sqlite3.Connection, device: bytes, now: int) -> set[tuple[Any, ...]]:

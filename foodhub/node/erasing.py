@@ -173,10 +173,18 @@ def _refusal(entry: OwnEntry, verdict: Verdict) -> RefusedError:
         case "open":
             return RefusedError(
                 "order_in_open_cycle",
-                N_('Entry {seq} of the log "{log}" is of a cycle that closes on {when}.'),
-                N_("Erase it then. An order can be cancelled until then: foodhub order cancel ORDER"),
+                N_('Entry {seq} of the log "{log}" is of a cycle that closes at {when}.'),
+                N_("An order can be cancelled until then: foodhub order cancel ORDER"),
                 **place,
-                when=datetime.fromtimestamp(verdict.when / 1000, UTC).date().isoformat(),
+                when=datetime.fromtimestamp(verdict.when / 1000, UTC).astimezone(),
+            )
+        case "owed":
+            return RefusedError(
+                "goods_owed",
+                N_('Entry {seq} of the log "{log}" is of an order whose goods are to be handed over until {when}.'),
+                N_("Erase it then: until then others go by it."),
+                **place,
+                when=datetime.fromtimestamp(verdict.when / 1000, UTC).astimezone(),
             )
     return RefusedError(
         "entry_holds",

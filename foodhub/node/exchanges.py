@@ -59,12 +59,26 @@ class Exchange:
         return self.supplier == self.aggregator
 
     def rule(self, producer: bytes, product: bytes) -> ProductRule:
-        """Return how cases of a product are filled and its lack is shared; cases never wider than its supplier's."""
+        """Return how cases of a product are filled and its lack is shared; cases never wider than its supplier's.
+
+        Who says nothing of how to share does it as its supplier, so that members of one cycle lose alike; not by hand,
+        which asks for a person.
+        """
         own = self.rules.get((producer, product), self.default_rule)
         if self.above is None:
             return own
-        above = self.above.rule(producer, product).filled
-        return own if _WIDE.index(own.filled) >= _WIDE.index(above) else msgspec.structs.replace(own, filled=above)
+        above = self.above.rule(producer, product)
+        filled = own.filled if _WIDE.index(own.filled) >= _WIDE.index(above.filled) else above.filled
+        unsaid = (producer, product) not in self.rules and self.default_rule == DEFAULT_RULE
+        sharing = above.sharing if unsaid and above.sharing != "by_hand" else own.sharing
+        return msgspec.structs.replace(own, filled=filled, sharing=sharing)
+
+    @property
+    def ruled(self) -> list[Product]:
+        """Return the products for which another rule holds than the one for all: its own, and its supplier's."""
+        above = self.above.ruled if self.above else []
+        found = dict.fromkeys((*self.rules, *above))
+        return [key for key in found if key in self.rules or self.rule(*key) != self.default_rule]
 
     def sells(self, producer: bytes, product: bytes) -> bool:
         """Say whether it sells a product: brought by its producer, and chosen by it and by whoever supplies it."""
@@ -146,7 +160,7 @@ def own_closings(db: sqlite3.Connection, member: bytes, now: int) -> list[int]:
     said = [_outgoing.decode(body) for (body,) in rows]
     # None closes later than it says itself, so of the many that are over nothing more is asked.
     coming = [(each.cycle_owner, each.cycle) for each in said if each.closes > now]
-    cycles = [cycle for key in coming if (cycle := cycle_at(db, key, now)) and cycle.state != "closed"]
+    cycles = [cycle for key in coming if (cycle := cycle_at(db, key, now))]
     found = [exchange_of(db, member, cycle) for cycle in cycles]
     return [each.closes for each in found if each is not None and each.closes > now]
 
@@ -162,18 +176,18 @@ def check_deadlines(db: sqlite3.Connection, plan: Plan, closes: int, zone: str, 
             "group_after_hub",
             N_("A group can't close at {group}, after its hub, which closes at {closes}."),
             N_("Choose a closing time that is not later than the hub's."),
-            group=moment(group, zone).isoformat(timespec="minutes"),
-            closes=moment(closes, zone).isoformat(timespec="minutes"),
+            group=moment(group, zone),
+            closes=moment(closes, zone),
         )
     for each in plan.incoming:
         if deadline_fault(closes, lead=each.lead):
             raise RefusedError(
                 "lead_before_close",
                 N_("{producer} takes its purchase order until {lead}, before the cycle closes at {closes}."),
-                N_("Close earlier, or let the producer take its order later: foodhub cycle bring --lead WHEN"),
+                N_('Close earlier, or let it take its order later: foodhub cycle bring CYCLE "{producer}" --lead WHEN'),
                 producer=shown_name(db, each.producer),
-                lead=moment(each.lead, zone).isoformat(timespec="minutes"),
-                closes=moment(closes, zone).isoformat(timespec="minutes"),
+                lead=moment(each.lead, zone),
+                closes=moment(closes, zone),
             )
 
 

@@ -1,36 +1,41 @@
 """Groups and the households that buy through them: joining, leaving, and who is in one.
 
-Which household is in which group is sealed to the two, and to the hub where the group buys for its households.
+Who reads which household is in which group: see `belonging`.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 
 from foodhub.catalog.naming import base32_id
 from foodhub.errors import N_, RefusedError
-from foodhub.log.header import Log
+from foodhub.node.belonging import belong_of, hubs_of_group, say_belong, tell_belong, told_belong
 from foodhub.node.buyers import as_itself
+from foodhub.node.devices import keeper_of
 from foodhub.node.hat import Hat, shown_name
-from foodhub.node.households import group_of, households_of
+from foodhub.node.households import group_of, has_keys, households_of
 from foodhub.node.orders import OrderRow, list_orders
+from foodhub.node.represented import buyer_of, represented_by
+from foodhub.node.rights import line_of
 from foodhub.node.standing import require_standing, roles_of
-from foodhub.orders.exchanges import Outgoing
 from foodhub.orders.hands import Belong
 from foodhub.orders.statements import derived_id
+from foodhub.store.schema import SEQ_BITS
 from foodhub.store.transaction import Transaction
 
-_outgoing = msgspec.msgpack.Decoder(Outgoing)
+AT_ONCE = 50
+"""So many households are told of in one slice of work."""
 
 
 class HouseholdRow(msgspec.Struct, frozen=True):
-    """A household of a group; `number` is that of its basket, `name` None where it is not told to this home.
+    """A household of a group; `number` is that of its basket; it and `name` are None where this home does not know it.
 
     `represented` says that it is without a computer, so that the group writes for it.
     """
 
-    number: int
+    number: int | None
     id: str
     name: str | None
     phone: str
@@ -54,7 +59,7 @@ def group_row(db: sqlite3.Connection, group: bytes) -> GroupRow:
             "SELECT c.phone, c.address FROM contact c JOIN party p ON p.ref = c.owner WHERE p.id = ?", (each.id,)
         ).fetchone()
         phone, address = card or ("", "")
-        rows.append(HouseholdRow(each.number, base32_id(each.id), each.name, phone, address, each.represented))
+        rows.append(HouseholdRow(each.number or None, base32_id(each.id), each.name, phone, address, each.represented))
     return GroupRow(base32_id(group), shown_name(db, group), rows)
 
 
@@ -141,23 +146,54 @@ def leave_group(tx: Transaction, hat: Hat) -> bytes:
 
 def _state(tx: Transaction, hat: Hat, group: bytes, *, left: bool) -> None:
     owner = as_itself(tx.db, hat)
-    local = derived_id(b"belong", group)
-    row = tx.db.execute(
-        "SELECT b.version FROM belong b JOIN party p ON p.ref = b.owner WHERE p.id = ? AND b.local = ?",
-        (owner.member, local),
-    ).fetchone()
-    belong = Belong(local, row[0] + 1 if row else 1, group, left)
-    try:
-        tx.append(hat.member, Log.TRADE, [owner.enclose(belong)], readers=[group, *_suppliers(tx.db, group, tx.now)])
-    except LookupError:
-        name = shown_name(tx.db, group)
-        raise RefusedError("no_box_key", N_("{hub} can't be written to yet."), N_("Sync first."), hub=name) from None
+    held = belong_of(tx.db, owner.member, group)
+    since = held.since if held else tx.now  # whoever comes back has its old basket
+    version = held.version + 1 if held else 1
+    say_belong(tx, hat, owner, Belong(derived_id(b"belong", group), version, group, since, left))
 
 
-def _suppliers(db: sqlite3.Connection, group: bytes, now: int) -> Sequence[bytes]:
-    """Return the hubs from which a group buys for its households, so that each is their customer."""
+# Telling the hubs that came to have to know
+
+
+def share_belongs(tx: Transaction, hat: Hat) -> int:
+    """Say again in which groups our households are, or were, for who came to have to know; return of how many."""
+    waiting = list(islice(_waiting(tx.db, hat, tx.now), AT_ONCE))
+    for member, said in waiting:
+        tell_belong(tx, hat, buyer_of(tx.db, hat, member), said)
+    return len(waiting)
+
+
+def belongs_due(db: sqlite3.Connection, hat: Hat, now: int) -> bool:
+    """Say whether somebody has to be told of a household of ours."""
+    return next(_waiting(db, hat, now), None) is not None
+
+
+def _waiting(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[tuple[bytes, Belong]]:
+    """Yield those of our households of which somebody has to know whom this device has not told."""
+    ours = {hat.member, as_itself(db, hat).member, *represented_by(db, hat)}
     rows = db.execute(
-        "SELECT o.body FROM outgoing o JOIN party p ON p.ref = o.owner WHERE p.id = ?", (group,)
+        'SELECT p.id, b."group", b."left", l.author FROM party p JOIN belong b ON b.owner = p.ref'  # noqa: S608 - marks of ours
+        f" JOIN log l ON l.ref = b.place >> ? WHERE p.id IN ({', '.join('?' * len(ours))})"
+        " ORDER BY b.since, p.id",
+        (SEQ_BITS, *ours),
     ).fetchall()
-    said = [_outgoing.decode(body) for (body,) in rows]
-    return sorted({each.supplier for each in said if each.buying == "households" and each.closes > now})
+    hubs: dict[bytes, set[bytes]] = {}
+    for member, group, left, author in rows:
+        if not left and group not in hubs:
+            hubs[group] = hubs_of_group(db, group, now)
+        if left or (hubs[group] and _says_again(db, hat, author)):
+            said, told = belong_of(db, member, group), told_belong(db, member, group)
+            # Another device of ours may have said that it left, which does not know whom this one told.
+            waits = {reader for reader in told if has_keys(db, reader)} if left else hubs[group]
+            if said is not None and any(told.get(reader) != said.version for reader in waits):
+                yield member, said
+
+
+def _says_again(db: sqlite3.Connection, hat: Hat, author: bytes) -> bool:
+    """Say whether this device says again what another one said of a household of ours: as its heir, if not itself.
+
+    What a representative said of whom we were confirmed to be, one device of ours says again.
+    """
+    device = line_of(db, author)[-1]
+    ours = db.execute("SELECT 1 FROM device WHERE key = ? AND member = ?", (device, hat.member)).fetchone()
+    return hat.device == (device if ours else keeper_of(db, hat.member, "desk"))

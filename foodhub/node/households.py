@@ -8,12 +8,18 @@ import sqlite3
 from dataclasses import dataclass
 
 from foodhub.node.hat import member_name
+from foodhub.store.schema import CONFIRMED
+
+_SPOKEN = ("placement", "belong", "profile", "product")
+"""Views in which it shows who writes for a member without a computer, to those who are not told in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Household:
     """A household of a group; `number` (1, 2, …) is that of its basket, `name` None where it is not told to us.
 
+    It stays with the household, also when others leave. In other homes than those of the group it is 0: who is not told
+    of all who ever joined can't count them.
     `represented` says that it is without a computer, and the group writes for it.
     """
 
@@ -31,14 +37,15 @@ def reader_of(db: sqlite3.Connection, member: bytes) -> bytes | None:
     if has_keys(db, member):
         return member
     found = db.execute(
-        'SELECT "by", 1 FROM claim_confirmed WHERE member = ?'
-        " UNION ALL SELECT p.id, 2 FROM represented r JOIN party p ON p.ref = r.owner WHERE r.member = ?"
-        " UNION ALL SELECT s.id, 3 FROM party p JOIN placement f ON f.owner = p.ref JOIN party s ON s.ref = f.spoken"
-        " WHERE p.id = ?"
-        " UNION ALL SELECT s.id, 3 FROM party p JOIN belong f ON f.owner = p.ref JOIN party s ON s.ref = f.spoken"
-        " WHERE p.id = ?"
-        " ORDER BY 2, 1",
-        (member, member, member, member),
+        f'SELECT "by", 1 FROM {CONFIRMED.format("")} WHERE member = ?1'  # noqa: S608 - names of ours
+        " UNION ALL SELECT p.id, 2 FROM represented r JOIN party p ON p.ref = r.owner WHERE r.member = ?1"
+        + "".join(
+            f" UNION ALL SELECT s.id, 3 FROM party p JOIN {said} f ON f.owner = p.ref JOIN party s ON s.ref = f.spoken"  # noqa: S608 - names of ours
+            " WHERE p.id = ?1"
+            for said in _SPOKEN
+        )
+        + " ORDER BY 2, 1",
+        (member,),
     )
     return next((bytes(reader) for reader, _ in found if has_keys(db, reader)), None)
 
@@ -50,18 +57,8 @@ def has_keys(db: sqlite3.Connection, member: bytes) -> bool:
 
 def is_represented(db: sqlite3.Connection, member: bytes) -> bool:
     """Say whether a member has no home of its own, so that somebody else writes for it."""
-    claimed = db.execute("SELECT 1 FROM claim_confirmed WHERE member = ?", (member,)).fetchone()
+    claimed = db.execute(f"SELECT 1 FROM {CONFIRMED.format('')} WHERE member = ?", (member,)).fetchone()  # noqa: S608 - names of ours
     return claimed is None and not has_keys(db, member)
-
-
-_BELONGS = (
-    'SELECT p.id AS household, b."group" AS "group", b.timestamp AS since FROM belong b JOIN party p ON p.ref = b.owner'
-    ' WHERE NOT b."left"'
-    # Who goes on as a member that a group represented is in that group, though only the group has it in writing.
-    " UNION ALL SELECT c.member, g.id, c.timestamp FROM claim_confirmed c JOIN member g ON g.ref = c.owner"
-    " WHERE ' ' || g.roles || ' ' LIKE '% group %' AND c.role = 'household' AND NOT EXISTS ("
-    ' SELECT 1 FROM belong b JOIN party p ON p.ref = b.owner WHERE p.id = c.member AND b."group" = g.id)'
-)
 
 
 def group_of(db: sqlite3.Connection, household: bytes) -> bytes | None:
@@ -70,19 +67,32 @@ def group_of(db: sqlite3.Connection, household: bytes) -> bytes | None:
     Where it says so of several, it is the one that it named last.
     """
     row = db.execute(
-        f'SELECT "group" FROM ({_BELONGS}) WHERE household = ? ORDER BY since DESC, "group" LIMIT 1',  # noqa: S608 - ours
+        'SELECT b."group" FROM belong b JOIN party p ON p.ref = b.owner WHERE p.id = ? AND NOT b."left"'
+        ' ORDER BY b.since DESC, b."group" LIMIT 1',
         (household,),
     ).fetchone()
     return bytes(row[0]) if row else None
 
 
 def households_of(db: sqlite3.Connection, group: bytes) -> list[Household]:
-    """Return the households of a group in the order in which they joined, with the numbers of their baskets."""
+    """Return the households of a group in the order in which they first joined, with the numbers of their baskets."""
+    numbers = basket_numbers(db, group)
+    here = [household for household in _joined(db, group, left=False) if group_of(db, household) == group]
+    return [Household(each, numbers.get(each, 0), member_name(db, each), is_represented(db, each)) for each in here]
+
+
+def basket_numbers(db: sqlite3.Connection, group: bytes) -> dict[bytes, int]:
+    """Return the numbers of the baskets of all households that are or were in a group of this home, by household."""
+    if db.execute("SELECT 1 FROM own WHERE member = ?", (group,)).fetchone() is None:
+        return {}
+    return {household: number for number, household in enumerate(_joined(db, group, left=True), 1)}
+
+
+def _joined(db: sqlite3.Connection, group: bytes, *, left: bool) -> list[bytes]:
+    """Return who joined a group, in that order; with `left` also those who have left it."""
     rows = db.execute(
-        f'SELECT household FROM ({_BELONGS}) WHERE "group" = ? ORDER BY since, household',  # noqa: S608 - ours
-        (group,),
-    ).fetchall()
-    return [
-        Household(household, number, member_name(db, household), is_represented(db, household))
-        for number, household in enumerate((each for (each,) in rows if group_of(db, each) == group), 1)
-    ]
+        'SELECT p.id FROM belong b JOIN party p ON p.ref = b.owner WHERE b."group" = ? AND (? OR NOT b."left")'
+        " ORDER BY b.since, p.id",
+        (group, left),
+    )
+    return [household for (household,) in rows]

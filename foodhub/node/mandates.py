@@ -18,14 +18,15 @@ from foodhub.catalog.statements import Product, Stock, StockMode
 from foodhub.errors import N_, NotThereError, RefusedError, UsageError
 from foodhub.log.header import Log
 from foodhub.node.buyers import Buyer
-from foodhub.node.clocks import require_clock
 from foodhub.node.contacts import find_person
+from foodhub.node.cycles import CycleRow
+from foodhub.node.delivered import say_left
 from foodhub.node.hat import Hat, shown_name
 from foodhub.node.products import UNCHANGED, differences, product_statement, set_product, stock_of, stock_statement
-from foodhub.node.represented import behalf
+from foodhub.node.sellers import in_name_of, require_stock, seller_of
 from foodhub.node.standing import is_removed, require_standing
 from foodhub.node.stock import restated, set_stock
-from foodhub.orders.hands import FIELDS, Behalf, Field, Mandate
+from foodhub.orders.hands import FIELDS, Behalf, Field, Mandate, Means
 from foodhub.store.transaction import Transaction
 
 _mandates = msgspec.msgpack.Decoder(Mandate)
@@ -92,7 +93,7 @@ def give_mandate(tx: Transaction, hat: Hat, holder: bytes, fields: Sequence[str]
         raise RefusedError(
             "spent_by_one",
             N_("The right to set stock aside is handed over whole, to a device; a mandate can't share it."),
-            N_("Hand it over with: foodhub device hand-over"),
+            N_("Hand it over with: foodhub device hand-over stock DEVICE"),
         )
     chosen = [field for field in FIELDS if field in fields]
     if not chosen or len(chosen) < len(set(fields)):
@@ -146,27 +147,32 @@ def owner_named(db: sqlite3.Connection, hat: Hat, text: str) -> bytes:
         NotThereError, UsageError: nobody is so called. RefusedError: it writes no more for that one.
     """
     try:
-        return behalf(db, hat, text).member
-    except NotThereError:
+        return seller_of(db, hat, text).member
+    except RefusedError as error:
+        if error.code != "not_represented":
+            raise
         return find_person(db, text)
 
 
 def as_owner(db: sqlite3.Connection, hat: Hat, text: str | None) -> Hat:
     """Return the member whose facts are to be read, as if it acted here: whoever was named, else the hat itself."""
     if text is None:
-        return hat
+        return in_name_of(db, hat, seller_of(db, hat))
     owner = owner_named(db, hat, text)
     return replace(hat, member=owner, name=shown_name(db, owner))
 
 
-def writing_for(db: sqlite3.Connection, hat: Hat, owner: bytes, field: Field, now: int) -> Buyer:
-    """Return in whose name a hat states a field of a member's facts: one that it represents, or under a mandate.
+def writing_for(db: sqlite3.Connection, hat: Hat, owner: bytes, field: Field, now: int, told: Means = "") -> Buyer:
+    """Return in whose name a hat states a field of a member's facts: its own, one it represents, or under a mandate.
 
     Raises:
-        RefusedError: `no_mandate`.
+        RefusedError: `not_represented`, `no_mandate`.
     """
+    own = seller_of(db, hat)
+    if owner == own.member:
+        return own
     if db.execute("SELECT 1 FROM member WHERE id = ?", (owner,)).fetchone() is None:
-        return behalf(db, hat, base32_id(owner))
+        return seller_of(db, hat, base32_id(owner), told)
     for giver, mandate in _held(db, "p.id = ? AND f.holder = ?", (owner, hat.member)):
         if not mandate.ended and now < mandate.until and field in mandate.fields:
             return Buyer(giver, _enclosing(giver, mandate.local))
@@ -178,6 +184,15 @@ def writing_for(db: sqlite3.Connection, hat: Hat, owner: bytes, field: Field, no
         giver=shown_name(db, owner),
         field=field,
     )
+
+
+def answering_for(db: sqlite3.Connection, hat: Hat, text: str | None, now: int, told: Means = "") -> Buyer:
+    """Return in whose name a hat answers purchase orders: its own, or that of whoever was named.
+
+    Raises:
+        NotThereError, UsageError, RefusedError: see `owner_named` and `writing_for`.
+    """
+    return writing_for(db, hat, owner_named(db, hat, text), "accept", now, told) if text else seller_of(db, hat)
 
 
 def _enclosing(owner: bytes, mandate: bytes) -> Any:
@@ -200,12 +215,23 @@ def set_product_for(
         raise NotThereError("no_such_product", N_('There is no product "{text}".'), text=base32_id(local)[:8])
     stock = None if on_hand is UNCHANGED else stock_of(local, on_hand)  # type: ignore[arg-type]
     statements, what = differences(tx.db, owner, msgspec.structs.replace(held, **fields), stock)
-    said = [writing_for(tx.db, hat, owner, _field(held, each), tx.now).enclose(each) for each in statements]
+    voices = [writing_for(tx.db, hat, owner, _field(held, each), tx.now) for each in statements]
+    said = [voice.enclose(each) for voice, each in zip(voices, statements, strict=True)]
     if said:
         if stock is not None:
-            require_clock(tx, hat)
+            _require_counting(tx.db, hat, Buyer(owner))
+        say_left(tx, hat, said)
         tx.append(hat.member, Log.CATALOG, said)
     return what
+
+
+def _require_counting(db: sqlite3.Connection, hat: Hat, seller: Buyer) -> None:
+    """Make sure that this device counts what we count; a member's own stock is counted under its mandate anywhere."""
+    if (
+        seller.member == hat.member
+        or db.execute("SELECT 1 FROM member WHERE id = ?", (seller.member,)).fetchone() is None
+    ):
+        require_stock(db, hat, seller)
 
 
 def _field(held: Product, statement: Product | Stock) -> Field:
@@ -217,21 +243,29 @@ def _field(held: Product, statement: Product | Stock) -> Field:
 
 
 def set_stock_for(
-    tx: Transaction, hat: Hat, owner: bytes, wanted: Mapping[bytes, int | None], mode: StockMode | None = None
+    tx: Transaction,
+    hat: Hat,
+    owner: bytes,
+    wanted: Mapping[bytes, int | None],
+    mode: StockMode | None = None,
+    delivered: Sequence[CycleRow] = (),
 ) -> int:
     """Count products of another member; return how many statements that took. None stands for made on demand.
+
+    What was sold in the cycles `delivered` has left its shelf; of somebody of whom we hold a mandate we can't say that.
 
     Raises:
         RefusedError: no mandate covers it, or what we sign counts no more.
     """
     if owner == hat.member:
-        return set_stock(tx, hat, wanted, mode)
+        return set_stock(tx, hat, wanted, mode, delivered)
     require_standing(tx.db, hat)
-    require_clock(tx, hat)
     voice = writing_for(tx.db, hat, owner, "stock", tx.now)
+    _require_counting(tx.db, hat, voice)
     said = [
         voice.enclose(restated(local, stock_statement(tx.db, owner, local), quantity, mode))
         for local, quantity in wanted.items()
     ]
+    say_left(tx, hat, said, delivered)
     tx.append(hat.member, Log.CATALOG, said)
     return len(said)

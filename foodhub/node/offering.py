@@ -6,12 +6,14 @@ it has made one, a group once it has made one and its hub sells.
 
 import sqlite3
 from dataclasses import replace
+from typing import Literal
 
 import msgspec
 
 from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
 from foodhub.node.arranging import Arrangement, arrangement_of, change
+from foodhub.node.closing import is_reopened
 from foodhub.node.cycles import CycleRow, in_ms
 from foodhub.node.exchanges import Exchange, check_deadlines, exchange_of, outgoing_of, plan_of
 from foodhub.node.hat import Hat, shown_name
@@ -60,6 +62,7 @@ def sell(tx: Transaction, hat: Hat, cycle: CycleRow, offer: Offer) -> CycleRow:
     require_standing(tx.db, hat)
     _check_pickups(offer, cycle)
     if cycle.key[0] == hat.member:
+        _require_rules_to_come(cycle, offer, tx.now)
         only_pickups = msgspec.structs.replace(offer, pickups=None) == Offer()
         return change(tx, hat, cycle.key[1], lambda now: _with_own(now, hat, offer), late=only_pickups)
     require_right(tx.db, hat, "desk")
@@ -69,7 +72,7 @@ def sell(tx: Transaction, hat: Hat, cycle: CycleRow, offer: Offer) -> CycleRow:
     is_hub = hat.member in plan.hubs
     if is_hub and offer.buying is not None:
         raise _buying_of_group(hat.name)
-    above = _supplier(tx.db, hat, cycle, plan, offer.supplier or (before.supplier if before else None))
+    above = supplier_of(tx.db, hat, cycle, offer.supplier)
     made = _changed(before or _first(hat, cycle, above, hat.member, tx.now), offer)
     made = msgspec.structs.replace(made, supplier=above.aggregator if above else hat.member)
     _check_kind(tx.db, cycle, above, made, offer, is_hub=is_hub)
@@ -77,6 +80,31 @@ def sell(tx: Transaction, hat: Hat, cycle: CycleRow, offer: Offer) -> CycleRow:
         version = before.version + 1 if before else 1
         tx.append(hat.member, Log.CATALOG, [msgspec.structs.replace(made, version=version)])
     return cycle
+
+
+def _require_rules_to_come(cycle: CycleRow, offer: Offer, now: int) -> None:
+    """Make sure that no rules change after the close, which rests on them; how a lack is shared is said at the desk."""
+    if offer.rules and not cycle.draft and cycle.phase_at(now) == "closed":
+        raise RefusedError(
+            "cycle_closed",
+            N_('"{cycle}" is closed.'),
+            N_('How a lack is shared can still be changed: foodhub desk share "{cycle}" PRODUCT --rule RULE'),
+            cycle=cycle.name,
+        )
+
+
+def open_choices(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> list[Literal["sale", "buying"]]:
+    """Return what has to be asked before we first sell in somebody else's cycle: it decides who owes what to whom.
+
+    A hub says its sale; a group how it buys, unless the sale of the only hub leaves it no choice.
+    """
+    if cycle.key[0] == hat.member or outgoing_of(db, hat.member, cycle) is not None:
+        return []
+    hubs = plan_of(db, cycle).hubs
+    if hat.member in hubs:
+        return ["sale"]
+    chooses = cycle.sale != "direct" or hubs
+    return ["buying"] if chooses and "group" in roles_of(db, hat.member) else []
 
 
 def _with_own(now: Arrangement, hat: Hat, offer: Offer) -> Arrangement:
@@ -161,6 +189,18 @@ def _changed(before: Outgoing, offer: Offer) -> Outgoing:
     }
     rules = {(producer, product): rule for producer, product, rule in before.rules} | (offer.rules or {})
     return msgspec.structs.replace(before, **given, rules=[(*key, rule) for key, rule in sorted(rules.items())])
+
+
+def supplier_of(db: sqlite3.Connection, hat: Hat, cycle: CycleRow, named: bytes | None = None) -> Exchange | None:
+    """Return the exchange from which we order, or would, in a cycle; None in our own, or where producers supply us.
+
+    Raises:
+        RefusedError: `not_in_cycle`, `other_supplier` or `supplier_waits`.
+    """
+    if cycle.key[0] == hat.member:
+        return None
+    before = outgoing_of(db, hat.member, cycle)
+    return _supplier(db, hat, cycle, plan_of(db, cycle), named or (before.supplier if before else None))
 
 
 def _supplier(db: sqlite3.Connection, hat: Hat, cycle: CycleRow, plan: Plan, wanted: bytes | None) -> Exchange | None:
@@ -249,14 +289,18 @@ def _check_pickups(offer: Offer, cycle: CycleRow) -> None:
 def _require_time(
     db: sqlite3.Connection, hat: Hat, cycle: CycleRow, before: Outgoing | None, offer: Offer, now: int
 ) -> None:
-    """Make sure that nothing changes any more after the close on which what was promised rests; pickups may."""
+    """Make sure that nothing changes any more after the close on which what was promised rests.
+
+    Pickups may, and in a cycle that was opened again the closing time.
+    """
     pickups = msgspec.structs.replace(offer, pickups=None) == Offer()
     held = exchange_of(db, hat.member, cycle) if before else None
     if held is not None and pickups:
         return
     if cycle.phase_at(now) == "closed":
         raise RefusedError("cycle_closed", N_('"{cycle}" is closed.'), cycle=cycle.name)
-    if held is not None and held.closes <= now:
+    anew = msgspec.structs.replace(offer, pickups=None, closes=None) == Offer() and is_reopened(db, cycle, now)
+    if held is not None and held.closes <= now and not anew:
         raise RefusedError(
             "exchange_closed",
             N_('{name} has closed its sale in "{cycle}": only the pickups can change any more.'),
@@ -270,6 +314,31 @@ def _require_time(
             N_("The sale would close before anybody could order."),
             N_("Choose a closing time in the future."),
         )
+
+
+def as_supplied(
+    db: sqlite3.Connection, hat: Hat, cycle: CycleRow, made: Outgoing, closing: tuple[int, int], now: int
+) -> Outgoing:
+    """Return an exchange of ours in somebody else's cycle as it fits whoever supplies it there.
+
+    `closing` is when (ms) it would close, 0: not said, and how long (ms) before its supplier where that is too late.
+
+    Raises:
+        RefusedError: what `sell` raises.
+    """
+    plan = plan_of(db, cycle)
+    is_hub = hat.member in plan.hubs
+    above = _supplier(db, hat, cycle, plan, None if is_hub else made.supplier)
+    latest, (usual, lead) = above.closes if above else in_ms(cycle.closes), closing
+    closes = usual if usual <= latest else latest - lead
+    made = msgspec.structs.replace(
+        made,
+        supplier=above.aggregator if above else hat.member,
+        closes=closes or (_before(above, cycle, now) if above else latest),
+        sale=made.sale if is_hub or above is None else above.sale,
+    )
+    _check_kind(db, cycle, above, made, Offer(), is_hub=is_hub)
+    return made
 
 
 def own_exchange(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> Outgoing | None:

@@ -8,12 +8,13 @@ import msgspec
 from foodhub.catalog.naming import base32_id, find
 from foodhub.node.announcing import PickupRow, pickup_rows
 from foodhub.node.arranging import arrangement_of
-from foodhub.node.closing import close_of
+from foodhub.node.closing import close_of, closer_of
 from foodhub.node.cycles import CycleRow, list_cycles, moment
 from foodhub.node.drafts import draft_rows
 from foodhub.node.exchanges import Exchange, exchanges_of, plan_of
 from foodhub.node.hat import hats, shown_name
 from foodhub.node.products import product_statement
+from foodhub.node.rejoining import comes_again
 from foodhub.node.repeating import next_openings, repeat_of
 from foodhub.node.standing import roles_of
 from foodhub.orders.exchanges import Incoming, Outgoing, ProductRule
@@ -59,18 +60,21 @@ class ExchangeRow(msgspec.Struct, frozen=True):
 
 
 class Overview(msgspec.Struct, frozen=True):
-    """What is stated of a cycle besides its window; `closed_at` is until when orders counted.
+    """What is stated of a cycle besides its window; `closed_at` is until when orders counted, as `closed_by` signed.
 
-    `repeats` are the next openings of a cycle of ours that comes again.
+    `repeats` are the next openings of a cycle of ours that comes again; `again` are the members of this home whose sale
+    in somebody else's cycle is said of the next one too.
     """
 
     closed_at: datetime | None
+    closed_by: str | None
     incoming: list[IncomingRow]
     hubs: list[str]
     pooled: bool
     deputies: list[str]
     exchanges: list[ExchangeRow]
     repeats: list[datetime]
+    again: list[str]
 
 
 def overview(db: sqlite3.Connection, cycle: CycleRow) -> Overview:
@@ -79,18 +83,21 @@ def overview(db: sqlite3.Connection, cycle: CycleRow) -> Overview:
     made = arrangement_of(db, owner, local)
     plan = made.plan if made else plan_of(db, cycle)
     closed = None if cycle.draft else close_of(db, cycle)
+    closer = None if cycle.draft else closer_of(db, cycle)
     rule = repeat_of(db, owner, local)
     exchanges = [] if cycle.draft else [_exchange(db, each, cycle) for each in exchanges_of(db, cycle)]
     if cycle.draft and made and made.outgoing:
         exchanges = [_drafted(db, made.outgoing, cycle)]
     return Overview(
         closed_at=None if closed is None else moment(closed, cycle.zone),
+        closed_by=None if closer is None else shown_name(db, closer),
         incoming=[_incoming(db, each, cycle.zone) for each in plan.incoming],
         hubs=[shown_name(db, hub) for hub in plan.hubs],
         pooled=plan.pooled,
         deputies=[shown_name(db, deputy) for deputy in plan.deputies],
         exchanges=exchanges,
         repeats=[moment(opens, cycle.zone) for opens in next_openings(db, owner, rule, 3)] if rule else [],
+        again=[hat.name for hat in hats(db) if comes_again(db, hat, cycle)],
     )
 
 
@@ -139,7 +146,7 @@ def _exchange(db: sqlite3.Connection, each: Exchange, cycle: CycleRow) -> Exchan
         open=each.shown,
         products=len(each.chosen[0]) if each.chosen else 0,
         rule=rule_text(each.default_rule),
-        rules=[_rule(db, key, rule) for key, rule in each.rules.items()],
+        rules=[_rule(db, key, each.rule(*key)) for key in each.ruled],
         pickups=pickup_rows(list(each.pickups), cycle.zone),
     )
 

@@ -13,12 +13,13 @@ from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
 from foodhub.node.buyers import Buyer, as_itself, known_as
 from foodhub.node.clocks import require_in_time
-from foodhub.node.closing import close_of
+from foodhub.node.closing import close_of, left_closed
 from foodhub.node.cycles import CycleRow, moment, require_hub
 from foodhub.node.exchanges import Exchange, exchange_of
 from foodhub.node.hat import Hat, currency, shown_name
 from foodhub.node.households import group_of
-from foodhub.node.orders import OrderRow, placements
+from foodhub.node.orders import OrderRow
+from foodhub.node.placements import placements
 from foodhub.node.standing import require_standing, roles_of
 from foodhub.node.wanted import Wanted, order_line
 from foodhub.orders.statements import Order, OrderLine, derived_id
@@ -42,7 +43,7 @@ def seller_of(db: sqlite3.Connection, buyer: bytes, cycle: CycleRow, hub: bytes 
         raise RefusedError(
             "not_in_cycle_hub",
             N_('{hub} sells nothing in "{cycle}".'),
-            N_("Look who does: foodhub cycle show"),
+            N_('Look who does: foodhub cycle show "{cycle}"'),
             hub=shown_name(db, chosen),
             cycle=cycle.name,
         )
@@ -90,13 +91,18 @@ def _require_customer(db: sqlite3.Connection, buyer: Buyer, seller: Exchange, cy
     """Make sure that a group sells to its own households alone, and that a group's own order is made by its desk."""
     own = exchange_of(db, buyer.member, cycle)
     if own is not None and not own.own_supplier:
-        raise RefusedError(
-            "order_is_the_sum",
-            N_("What {name} orders is the sum of its households' wishes; its node orders it by itself."),
-            N_("Enter a wish instead: foodhub wish set"),
-            name=shown_name(db, buyer.member),
-        )
+        raise order_is_the_sum(db, buyer.member)
     require_own_household(db, buyer.member, seller)
+
+
+def order_is_the_sum(db: sqlite3.Connection, buyer: bytes) -> RefusedError:
+    """Say that an aggregator's order to its supplier is made by its node alone."""
+    return RefusedError(
+        "order_is_the_sum",
+        N_("What {name} orders is the sum of what its customers want; its node orders it by itself."),
+        N_("Change what they want instead: foodhub order amend ORDER PRODUCT=QUANTITY, with an order of theirs."),
+        name=shown_name(db, buyer),
+    )
 
 
 def require_own_household(db: sqlite3.Connection, buyer: bytes, seller: Exchange) -> None:
@@ -111,7 +117,7 @@ def require_own_household(db: sqlite3.Connection, buyer: bytes, seller: Exchange
         raise RefusedError(
             "other_group",
             N_("{name} does not buy through {group}."),
-            N_("Its own group is {own}.") if group else N_("It joins with: foodhub group join"),
+            N_("Its own group is {own}.") if group else N_('It joins with: foodhub group join "{group}"'),
             name=shown_name(db, buyer),
             group=shown_name(db, seller.aggregator),
             own=shown_name(db, group) if group else "",
@@ -130,17 +136,19 @@ def require_open(db: sqlite3.Connection, cycle: CycleRow, seller: Exchange, now:
             N_('The cycle "{cycle}" opens at {opens}.'),
             N_("Order then; nothing was signed."),
             cycle=cycle.name,
-            opens=cycle.opens.isoformat(timespec="minutes"),
+            opens=cycle.opens,
         )
     closed = close_of(db, cycle)
     closes = min(seller.closes, closed) if closed is not None else seller.closes
     if now >= closes:
+        anew = N_('It was opened again. Ask {hub} to sell again too: foodhub cycle sell "{cycle}" --closes WHEN')
+        later = N_("Ask {hub}, or order in the next cycle: foodhub cycle list")
         raise RefusedError(
             "cycle_closed",
             N_('{hub} closed "{cycle}" at {closes}.'),
-            N_("Ask {hub}, or order in the next cycle: foodhub cycle list"),
+            anew if left_closed(db, seller, cycle, now) else later,
             cycle=cycle.name,
-            closes=moment(closes, cycle.zone).isoformat(timespec="minutes"),
+            closes=moment(closes, cycle.zone),
             hub=shown_name(db, seller.aggregator),
         )
 
@@ -156,7 +164,7 @@ def require_sold(db: sqlite3.Connection, lines: Iterable[Wanted], seller: Exchan
             raise RefusedError(
                 "not_in_cycle",
                 N_('{hub} does not sell {name} in "{cycle}".'),
-                N_("Look at what it sells: foodhub cycle show"),
+                N_('Look at what it sells: foodhub cycle show "{cycle}"'),
                 name=each.row.name,
                 cycle=cycle.name,
                 hub=shown_name(db, seller.aggregator),

@@ -8,14 +8,16 @@ import msgspec
 
 from foodhub.catalog.naming import id_bytes
 from foodhub.errors import N_, RefusedError
-from foodhub.node.arranging import Arrangement, change
+from foodhub.node.arranging import Arrangement, change, require_arrangement
 from foodhub.node.cycles import CycleRow, moment
 from foodhub.node.hat import Hat, shown_name
 from foodhub.node.standing import is_removed, roles_of
 from foodhub.node.state import find_member
 from foodhub.orders.exchanges import Incoming, Plan
-from foodhub.orders.statements import Sale
+from foodhub.orders.statements import OrderLine, Sale
 from foodhub.store.transaction import Transaction
+
+_lines = msgspec.msgpack.Decoder(list[OrderLine])
 
 
 class Changes(msgspec.Struct, frozen=True):
@@ -35,10 +37,13 @@ def set_cycle(tx: Transaction, hat: Hat, local: bytes, changes: Changes) -> Cycl
 
     Raises:
         RefusedError: `opened_already` for what can't change any more, `bad_window`, a deadline out of order,
-            `cycle_exists`, `not_a_hub_there` or `no_box_key` for another hub, and what `change` raises.
+            `cycle_exists`, `not_a_hub_there` or `no_box_key` for another hub, `you_coordinate`, `nobody_to_pool_with`,
+            and what `change` raises.
     """
     for hub in changes.hubs or ():
         _require_hub(tx.db, hub)
+    for other in (*(changes.hubs or ()), *(changes.deputies or ())):
+        _require_other(tx.db, hat, other)
 
     def work(now: Arrangement) -> Arrangement:
         opened = not now.draft and now.cycle.opens <= tx.now
@@ -50,13 +55,48 @@ def set_cycle(tx: Transaction, hat: Hat, local: bytes, changes: Changes) -> Cycl
                 cycle=now.cycle.name,
             )
         cycle = msgspec.structs.replace(now.cycle, **_given(changes, "name", "opens", "closes", "sale"))
-        plan = msgspec.structs.replace(now.plan, **_given(changes, "hubs", "pooled", "deputies"))
+        plan = _planned(now, changes)
         outgoing = now.outgoing
         if outgoing is not None:
             outgoing = msgspec.structs.replace(outgoing, closes=cycle.closes, sale=cycle.sale)
         return replace(now, cycle=cycle, plan=plan, outgoing=outgoing)
 
     return change(tx, hat, local, work, window=any(each is not None for each in (changes.name, *_times(changes))))
+
+
+def _planned(now: Arrangement, changes: Changes) -> Plan:
+    """Return the plan of a cycle with other hubs and deputies; without another hub there is nothing to pool."""
+    plan = msgspec.structs.replace(now.plan, **_given(changes, "hubs", "pooled", "deputies"))
+    if changes.pooled and not plan.hubs:
+        raise RefusedError(
+            "nobody_to_pool_with",
+            N_('No other hub takes part in "{cycle}": there are no cases to pool.'),
+            N_('Name the hubs with it: foodhub cycle set "{cycle}" --hub HUB --pooled'),
+            cycle=now.cycle.name,
+        )
+    return plan if plan.hubs else msgspec.structs.replace(plan, pooled=False)
+
+
+def _require_other(db: sqlite3.Connection, hat: Hat, member: bytes) -> None:
+    """Make sure that a hub or deputy of our cycle is somebody else who still is in the circuit.
+
+    Raises:
+        RefusedError: `you_coordinate`, `member_is_removed`.
+    """
+    if member == hat.member:
+        raise RefusedError(
+            "you_coordinate",
+            N_("{name} is the coordinator of this cycle, and takes part in it and closes it anyway."),
+            N_("Name somebody else."),
+            name=hat.name,
+        )
+    if is_removed(db, member):
+        raise RefusedError(
+            "member_is_removed",
+            N_("{name} was removed from the circuit."),
+            N_("List the members: foodhub circuit members"),
+            name=shown_name(db, member),
+        )
 
 
 def _times(changes: Changes) -> tuple[int | None, int | None]:
@@ -70,12 +110,14 @@ def _given(changes: Changes, *names: str) -> dict[str, object]:
 def bring(tx: Transaction, hat: Hat, local: bytes, incoming: Incoming) -> CycleRow:
     """Let a producer bring products into a cycle of ours, in place of what was said of it before.
 
+    What was ordered from us already stays in, of whomever it is.
+
     Raises:
         RefusedError: `not_a_producer`, `two_currencies`, `weighed_before_close`, a deadline out of order, and what
             `change` raises.
     """
     producer = incoming.producer
-    if not {"producer", "hub"} & roles_of(tx.db, producer) or is_removed(tx.db, producer):
+    if not _sells(tx.db, producer) or is_removed(tx.db, producer):
         raise RefusedError(
             "not_a_producer",
             N_("{name} is no producer of the circuit."),
@@ -90,15 +132,60 @@ def bring(tx: Transaction, hat: Hat, local: bytes, incoming: Incoming) -> CycleR
                 N_("{producer} would bring its goods at {weighed}, before the cycle closes at {closes}."),
                 N_("Choose a time after the close."),
                 producer=shown_name(tx.db, producer),
-                weighed=moment(incoming.weighed, now.cycle.zone).isoformat(timespec="minutes"),
-                closes=moment(now.cycle.closes, now.cycle.zone).isoformat(timespec="minutes"),
+                weighed=moment(incoming.weighed, now.cycle.zone),
+                closes=moment(now.cycle.closes, now.cycle.zone),
             )
         kept = [each for each in now.plan.incoming if each.producer != producer]
         plan = msgspec.structs.replace(now.plan, incoming=[*kept, incoming])
+        if not now.draft and now.cycle.opens <= tx.now:
+            plan = _with_ordered(tx.db, hat, now, plan)
         require_one_currency(tx.db, plan, now.cycle.name)
         return replace(now, plan=plan)
 
     return change(tx, hat, local, work)
+
+
+def _with_ordered(db: sqlite3.Connection, hat: Hat, now: Arrangement, plan: Plan) -> Plan:
+    """Return a plan of an open cycle of ours with all that came in before and was ordered from us."""
+    rows = db.execute(
+        "SELECT lines FROM placement WHERE hub = ? AND cycle_owner = ? AND cycle = ? AND NOT cancelled",
+        (hat.member, hat.member, now.local),
+    )
+    lines = [line for (data,) in rows for line in _lines.decode(data) if line.quantity or line.tolerance]
+    incoming = {each.producer: each for each in plan.incoming}
+    for key in sorted({(line.producer, line.product) for line in lines}):
+        if comes_in(now.plan, *key) and not comes_in(plan, *key):
+            before = incoming.get(key[0], Incoming(key[0], [], "", 0, 0))
+            incoming[key[0]] = msgspec.structs.replace(before, products=[*before.products, key[1]])
+    return msgspec.structs.replace(plan, incoming=list(incoming.values()))
+
+
+def comes_in(plan: Plan, producer: bytes, product: bytes) -> bool:
+    """Say whether a product comes into a cycle; all does where its plan names nobody."""
+    brought = [each.products for each in plan.incoming if each.producer == producer]
+    return not plan.incoming or any(not products or product in products for products in brought)
+
+
+def _sells(db: sqlite3.Connection, member: bytes) -> bool:
+    """Say whether somebody may sell goods: a producer or hub of the circuit, or a producer whom somebody represents.
+
+    Of those who are no members of the circuit only producers have a name in the open.
+    """
+    named = (
+        "SELECT 1 FROM profile f JOIN party p ON p.ref = f.owner WHERE p.id = ?1"
+        " AND NOT EXISTS (SELECT 1 FROM member m WHERE m.id = ?1)"
+    )
+    return bool({"producer", "hub"} & roles_of(db, member)) or db.execute(named, (member,)).fetchone() is not None
+
+
+def brought(db: sqlite3.Connection, hat: Hat, local: bytes, producer: bytes) -> Incoming:
+    """Return what was said of what a producer brings into a cycle of ours; where nothing was, that it brings all.
+
+    Raises:
+        RefusedError: `not_your_cycle`.
+    """
+    said = require_arrangement(db, hat, local).plan.incoming
+    return next((each for each in said if each.producer == producer), Incoming(producer, [], "", 0, 0))
 
 
 def bring_no_more(tx: Transaction, hat: Hat, local: bytes, producer: bytes) -> CycleRow:
@@ -172,7 +259,7 @@ def _require_hub(db: sqlite3.Connection, hub: bytes) -> None:
         raise RefusedError(
             "not_a_hub_there",
             N_("{name} is no hub of the circuit."),
-            N_("Groups take part by themselves: foodhub cycle sell"),
+            N_("Groups take part by themselves: foodhub cycle sell CYCLE"),
             name=shown_name(db, hub),
         )
     if not has_box_key(db, hub):

@@ -13,7 +13,7 @@ from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
 from foodhub.money import PricePer
 from foodhub.node.buyers import Buyer
-from foodhub.node.clocks import require_clock
+from foodhub.node.delivered import say_left
 from foodhub.node.hat import Hat, currency, shown_name
 from foodhub.node.rights import require_right
 from foodhub.node.standing import require_standing, roles_of
@@ -26,7 +26,8 @@ class ProductRow(msgspec.Struct, frozen=True):
 
     `written_by` and `counted_by` name who stated it, and its stock, for the producer; "" where that one did itself.
 
-    `on_hand` is the published count, None on demand, also where that is capped: it is ordered in the same way.
+    `on_hand` is the published count, None on demand, also where that is capped: it is ordered in the same way. `case`
+    is how much a case holds (pieces, g or ml), 0 where it does not go by the case, and `case_word` what that is called.
     """
 
     id: str
@@ -50,6 +51,8 @@ class ProductRow(msgspec.Struct, frozen=True):
     version: int
     written_by: str = ""
     counted_by: str = ""
+    case: int = 0
+    case_word: str = ""
 
     @property
     def named(self) -> Named:
@@ -64,9 +67,11 @@ _DESCRIPTION = (
 _COLUMNS = (
     "SELECT p.local, q.id, p.sku, p.name, p.variant, p.category, p.unit, p.unit_value, p.price, p.price_per,"  # noqa: S608 - names of ours
     f" p.currency, s.mode, s.on_hand, p.unit_name, p.step, {_DESCRIPTION}, p.withdrawn OR coalesce(m.removed, 0),"
-    " p.version, (SELECT id FROM party WHERE ref = p.spoken), (SELECT id FROM party WHERE ref = s.spoken)"
+    " p.version, coalesce(k.size, 0), coalesce(k.word, ''),"
+    " (SELECT id FROM party WHERE ref = p.spoken), (SELECT id FROM party WHERE ref = s.spoken)"
     " FROM product p JOIN party q ON q.ref = p.owner LEFT JOIN member m ON m.ref = p.owner"
     " LEFT JOIN stock s ON s.owner = p.owner AND s.local = p.local"
+    " LEFT JOIN case_size k ON k.owner = p.owner AND k.local = p.local"
 )
 
 
@@ -89,8 +94,8 @@ def list_products(
         where.append("q.id = ?")
         values.append(producer)
     if since:
-        where.append("(p.arrival > ? OR s.arrival > ? OR m.arrival > ?)")
-        values += [since] * 3
+        where.append("(p.arrival > ? OR s.arrival > ? OR k.arrival > ? OR m.arrival > ?)")
+        values += [since] * 4
     sellers: dict[bytes, tuple[str, str]] = {}
     rows = []
     for row in db.execute(f"{_COLUMNS} WHERE {' AND '.join(where)}", values):
@@ -133,7 +138,7 @@ def _product_row(row: Sequence[Any], producer: str, producer_id: str, written_by
     (local, _owner, sku, name, variant, category, unit, unit_value, price, price_per, code, mode, on_hand, *rest) = row
     on_demand = mode in {"on_demand", "capped"}
     count = None if on_demand else (on_hand or 0)
-    unit_name, step, description, withdrawn, version = rest
+    unit_name, step, description, withdrawn, version, case, word = rest
     head = (
         base32_id(local),
         producer,
@@ -148,7 +153,7 @@ def _product_row(row: Sequence[Any], producer: str, producer_id: str, written_by
         price_per,
         code,
     )
-    said = (bool(withdrawn), version, written_by, counted_by)
+    said = (bool(withdrawn), version, written_by, counted_by, case, word)
     return ProductRow(*head, count, on_demand, unit_name, step, description, *said)
 
 
@@ -200,7 +205,7 @@ def require_seller(db: sqlite3.Connection, hat: Hat) -> None:
         raise RefusedError(
             "not_a_producer",
             N_("{name} sells nothing: products belong to producers and hubs."),
-            N_("Act as a producer with --as NAME, or add one with foodhub init --role producer."),
+            N_("Act as a producer with --as NAME, or add one with: foodhub init --name NAME --role producer"),
             name=hat.name,
         )
 
@@ -225,8 +230,7 @@ def sign_products(tx: Transaction, hat: Hat, statements: Sequence[Any]) -> None:
     """Sign statements of the catalog, if there are any; counting stock is a right that one device has."""
     if any(isinstance(statement, Stock) for statement in statements):
         require_right(tx.db, hat, "stock")
-    if any(isinstance(statement, Stock) and statement.mode == "counted" for statement in statements):
-        require_clock(tx, hat)
+    say_left(tx, hat, statements)
     if statements:
         tx.append(hat.member, Log.CATALOG, statements)
 
@@ -293,7 +297,7 @@ def new_product(
         raise RefusedError(
             "product_exists",
             N_("{name} is in your catalog already."),
-            N_("Change it with: foodhub product set"),
+            N_('Change it with: foodhub product set "{name}"'),
             name=held.name,
         )
     return Product(

@@ -6,13 +6,21 @@ What it does not accept is a shortfall in the same breath, which the hub then sh
 import sqlite3
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from foodhub.catalog.naming import base32_id, id_bytes
 from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
+from foodhub.node.buyers import Buyer
+from foodhub.node.closing import is_reopened
+from foodhub.node.cycles import cycle_at
 from foodhub.node.hat import Hat
 from foodhub.node.purchases import PurchaseRow
+from foodhub.node.represented import behalf, represented_by
+from foodhub.node.sellers import seller_of
 from foodhub.node.standing import require_standing
 from foodhub.orders.purchase import (
+    Purchase,
     PurchaseAct,
     PurchaseAnswer,
     PurchaseAnswerLine,
@@ -24,6 +32,7 @@ from foodhub.orders.reserving import Shortfall
 from foodhub.orders.statements import derived_id
 from foodhub.store.transaction import Transaction
 
+_answers = msgspec.msgpack.Decoder(PurchaseAnswer)
 _ACTS: dict[Said, PurchaseAct] = {
     "seen": "look",
     "accepted": "accept",
@@ -33,24 +42,40 @@ _ACTS: dict[Said, PurchaseAct] = {
 
 
 def mark_seen(tx: Transaction, hat: Hat, row: PurchaseRow) -> bool:
-    """Tell the hub that its purchase order was looked at; return whether that was news."""
-    if row.state != "sent" or not _is_producer(hat, row) or not tx.may_sign(hat.member):
+    """Tell the hub that its purchase order was looked at, by its producer or whoever represents it; return if so.
+
+    A hub that represents the producer has looked at its own order: that says nothing.
+    """
+    if row.state != "sent" or not tx.may_sign(hat.member):
         return False
-    return _answer(tx, hat, row, "seen", "", [])
+    producer, seller = id_bytes(row.producer_id), seller_of(tx.db, hat)
+    if row.hub_id != base32_id(hat.member) and producer in represented_by(tx.db, hat):
+        seller = behalf(tx.db, hat, row.producer_id)
+    return producer == seller.member and _answer(tx, hat, seller, row, "seen", "", [])
 
 
 def answer_purchase(
-    tx: Transaction, hat: Hat, row: PurchaseRow, accepted: Mapping[bytes, int], reason: str = ""
+    tx: Transaction,
+    hat: Hat,
+    row: PurchaseRow,
+    accepted: Mapping[bytes, int],
+    reason: str = "",
+    *,
+    seller: Buyer | None = None,
 ) -> Said:
     """Accept a purchase order, or as much of each product as `accepted` says (pieces, g or ml); return what it is then.
 
-    What is not named is accepted whole. Less is told to the hub as a shortfall, which it shares.
+    What is not named is accepted whole. Less is told to the hub as a shortfall, which it shares. With a `seller` it is
+    that one's answer, for whom we write.
 
     Raises:
-        RefusedError: it is not to us, was answered before, or more is accepted than was ordered; `reason_needed`.
+        RefusedError: it is not to us, was answered before, its cycle was opened again, or more is accepted than was
+            ordered; `reason_needed`.
     """
     require_standing(tx.db, hat)
-    _require_producer(hat, row)
+    seller = seller or seller_of(tx.db, hat)
+    _require_producer(seller, row)
+    _require_closed(tx, row)
     lines = []
     for line in row.statement.lines:
         given = accepted.get(line.product, line.quantity)
@@ -68,27 +93,36 @@ def answer_purchase(
     nothing = all(accepted.get(line.product, line.quantity) == 0 for line in row.statement.lines)
     state: Said = "refused" if nothing else "part" if lines else "accepted"
     purchase_after(row.state, _ACTS[state])
-    _answer(tx, hat, row, state, reason, [] if nothing else lines)
+    _answer(tx, hat, seller, row, state, reason, [] if nothing else lines)
     return state
 
 
-def _is_producer(hat: Hat, row: PurchaseRow) -> bool:
-    return row.producer_id == base32_id(hat.member)
-
-
-def _require_producer(hat: Hat, row: PurchaseRow) -> None:
-    if not _is_producer(hat, row):
+def _require_producer(seller: Buyer, row: PurchaseRow) -> None:
+    if row.producer_id != base32_id(seller.member):
         raise RefusedError(
             "not_your_purchase",
             N_("This purchase order is for {producer}."),
-            N_("Act as its producer with --as NAME."),
+            N_('Act as its producer with --as NAME, or if you represent it, with --for "{producer}".'),
             producer=row.producer,
+        )
+
+
+def _require_closed(tx: Transaction, row: PurchaseRow) -> None:
+    """Make sure that nobody says yes to what may still become more."""
+    cycle = cycle_at(tx.db, (row.statement.cycle_owner, row.statement.cycle), tx.now)
+    if cycle is not None and is_reopened(tx.db, cycle, tx.now):
+        raise RefusedError(
+            "cycle_open_again",
+            N_('"{cycle}" was opened again: what is ordered from you may still change.'),
+            N_("Wait until it has closed; the purchase order then comes anew if it has changed."),
+            cycle=cycle.name,
         )
 
 
 def _answer(
     tx: Transaction,
     hat: Hat,
+    seller: Buyer,
     row: PurchaseRow,
     state: Said,
     reason: str,
@@ -98,17 +132,15 @@ def _answer(
     cycle = (said.cycle_owner, said.cycle)
     local = purchase_answer_id(hub, cycle, said.part)
     held = tx.db.execute(
-        "SELECT a.version FROM purchase_answer a JOIN party o ON o.ref = a.owner WHERE o.id = ? AND a.local = ?",
-        (hat.member, local),
+        "SELECT a.body FROM purchase_answer a JOIN party o ON o.ref = a.owner WHERE o.id = ? AND a.local = ?",
+        (seller.member, local),
     ).fetchone()
-    version = held[0] + 1 if held else 1
+    before = _answers.decode(held[0]) if held else None
+    version = before.version + 1 if before else 1
     answer = PurchaseAnswer(local, version, hub, *cycle, said.part, said.version, state, reason, list(lines))
-    less = {line.product: line.accepted for line in lines}
-    if state == "refused":
-        less = {line.product: 0 for line in said.lines}
-    short = [_shortfall(tx.db, hat, hub, cycle, product, left, reason) for product, left in less.items()]
+    short = _shortfalls(tx.db, seller, answer, said, before)
     try:
-        tx.append(hat.member, Log.TRADE, [answer, *short], readers=[hub])
+        tx.append(hat.member, Log.TRADE, [seller.enclose(each) for each in (answer, *short)], readers=[hub])
     except LookupError:
         raise RefusedError("no_box_key", N_("{hub} can't be written to yet."), N_("Sync first."), hub=row.hub) from None
     except ValueError:
@@ -118,18 +150,32 @@ def _answer(
     return True
 
 
-def _shortfall(
-    db: sqlite3.Connection,
-    hat: Hat,
-    hub: bytes,
-    cycle: tuple[bytes, bytes],
-    product: bytes,
-    available: int,
-    reason: str,
-) -> Shortfall:
-    local = derived_id(b"shortfall", *cycle, hub, product)
-    row = db.execute(
-        "SELECT s.version FROM shortfall s JOIN party o ON o.ref = s.owner WHERE o.id = ? AND s.local = ?",
-        (hat.member, local),
-    ).fetchone()
-    return Shortfall(local, row[0] + 1 if row else 1, *cycle, hub, product, available, reason)
+def _shortfalls(
+    db: sqlite3.Connection, seller: Buyer, answer: PurchaseAnswer, said: Purchase, before: PurchaseAnswer | None
+) -> list[Shortfall]:
+    """Return what the hub has to share after an answer: what is less, and no more what an answer before had lacked.
+
+    Once a purchase order was changed and looked at, what was said of it as it was before holds no more.
+    """
+    cycle, less, lacked = (said.cycle_owner, said.cycle), _less(answer, said), _less(before, said) if before else {}
+    found = []
+    for line in said.lines:
+        left = less.get(line.product, line.quantity)
+        local = derived_id(b"shortfall", *cycle, answer.hub, line.product)
+        version, available, reason = db.execute(
+            "SELECT s.version, s.available, s.reason FROM shortfall s JOIN party o ON o.ref = s.owner"
+            " WHERE o.id = ? AND s.local = ?",
+            (seller.member, local),
+        ).fetchone() or (0, left, "")
+        lifted = version and available < left and available == lacked.get(line.product)
+        if line.product in less or lifted:
+            why = answer.reason or reason
+            found.append(Shortfall(local, version + 1, *cycle, answer.hub, line.product, left, why))
+    return found
+
+
+def _less(answer: PurchaseAnswer, said: Purchase) -> dict[bytes, int]:
+    """Return how much is accepted of the products of which that is less than was ordered."""
+    if answer.state == "refused":
+        return {line.product: 0 for line in said.lines}
+    return {line.product: line.accepted for line in answer.lines}

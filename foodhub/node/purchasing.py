@@ -1,7 +1,8 @@
 """Sending purchase orders: a hub orders from each producer what its customers were confirmed.
 
 They go by themselves once all customers are told, a while after the close, so that late orders can still be accepted,
-and never after a producer's lead time; a person may send them sooner.
+and never after a producer's lead time; a person may send them sooner. A producer whose key is not here yet gets its own
+when that has come.
 """
 
 import sqlite3
@@ -13,7 +14,6 @@ import msgspec
 from foodhub.catalog.statements import Case
 from foodhub.errors import N_, RefusedError
 from foodhub.log.body import ROOM
-from foodhub.log.encoding import encode
 from foodhub.log.header import Log
 from foodhub.node.confirmations import confirmations_of
 from foodhub.node.counting import closed_at
@@ -21,22 +21,26 @@ from foodhub.node.cycles import CycleRow, cycle_at
 from foodhub.node.exchanges import Exchange, exchange_of
 from foodhub.node.hat import Hat
 from foodhub.node.households import reader_of
+from foodhub.node.mute import note_mute, noted
 from foodhub.node.products import product_statement
 from foodhub.node.rights import desks
-from foodhub.node.settling import SUBSTITUTED, Settlement, all_told, settlement_of
+from foodhub.node.settling import SUBSTITUTED, Settlement, all_told, settlement_here
 from foodhub.node.standing import require_standing
 from foodhub.node.supplies import Key
 from foodhub.node.terms import case_in_cycle, terms_in_cycle
+from foodhub.orders.parts import in_parts
 from foodhub.orders.purchase import Purchase, PurchaseLine, purchase_id
 from foodhub.store.circuit_view import CIRCUIT_ARRIVAL
 from foodhub.store.transaction import Transaction
 
 RECENT = 60 * 86_400_000
-"""What was confirmed longer ago (ms) is ordered by itself no more."""
+"""Of a cycle that closed longer ago (ms) nothing is ordered by itself any more."""
 GRACE = 30 * 60_000
 """How long (ms) after the close late orders can be accepted before the purchase orders go by themselves."""
 _HEAD = 4096
 """What a purchase order takes besides its lines, in bytes; less than that."""
+CycleKey = tuple[bytes, bytes]
+"""(owner, local id)"""
 _purchases = msgspec.msgpack.Decoder(Purchase)
 
 
@@ -55,18 +59,16 @@ def send_due_purchases(tx: Transaction, hat: Hat) -> int:
     due = [(cycle, exchange) for at, cycle, exchange in _unsent(tx.db, hat, tx.now) if at <= tx.now]
     sent = 0
     for cycle, exchange in due:
-        some = _send(tx, hat, cycle, exchange, "")
-        if not some:
-            tx.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_looked(hat, cycle), tx.arrival))
-        sent += some
+        settled = _settled(tx, hat, cycle, exchange)
+        sent += _send(tx, hat, cycle, exchange, settled, by_itself=True) if settled is not None else 0
     return sent
 
 
-def _looked(hat: Hat, cycle: CycleRow) -> str:
-    return f"bought {hat.member.hex()} {cycle.key[1].hex()}"
+def _looked(hat: Hat, cycle: CycleKey) -> str:
+    return f"bought {hat.member.hex()} {cycle[1].hex()}"
 
 
-def _was_looked_at(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> bool:
+def _was_looked_at(db: sqlite3.Connection, hat: Hat, cycle: CycleKey) -> bool:
     """Say whether nothing was to be ordered in a cycle, and nobody has been told anything, or got a key, since."""
     row = db.execute("SELECT value FROM meta WHERE key = ?", (_looked(hat, cycle),)).fetchone()
     if row is None:
@@ -75,23 +77,34 @@ def _was_looked_at(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> bool:
         "SELECT 1 FROM confirmation c JOIN party o ON o.ref = c.owner WHERE o.id = ? AND c.cycle = ? AND c.arrival > ?"
         " UNION ALL SELECT 1 FROM meta WHERE key = ? AND value > ?"
     )
-    return db.execute(news, (hat.member, cycle.key[1], row[0], CIRCUIT_ARRIVAL, row[0])).fetchone() is None
+    return db.execute(news, (hat.member, cycle[1], row[0], CIRCUIT_ARRIVAL, row[0])).fetchone() is None
+
+
+def _has_all(db: sqlite3.Connection, hat: Hat, cycle: CycleKey) -> bool:
+    """Say whether each producer of a cycle in which purchase orders have gone has its own, or no key yet."""
+    looked = db.execute("SELECT 1 FROM meta WHERE key = ?", (_looked(hat, cycle),)).fetchone()
+    return looked is not None and not any(each == cycle and reachable for each, _, reachable in noted(db, hat))
 
 
 def _unsent(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[tuple[int, CycleRow, Exchange]]:
-    """Yield the cycles of whose goods customers were confirmed and none was ordered, with when that is due (ms)."""
+    """Yield the cycles in which something may still have to be ordered, with when that is due (ms)."""
     if "hub" not in hat.roles and "group" not in hat.roles:
         return
     rows = db.execute(
-        "SELECT DISTINCT c.cycle_owner, c.cycle FROM confirmation c JOIN party o ON o.ref = c.owner WHERE o.id = ?"
-        " AND c.timestamp > ? AND NOT EXISTS (SELECT 1 FROM purchase p"
-        " WHERE p.owner = c.owner AND p.cycle = c.cycle AND p.cycle_owner = c.cycle_owner)",
+        "SELECT o.id, c.local, EXISTS (SELECT 1 FROM purchase p WHERE p.owner = me.ref AND p.cycle = c.local)"
+        " FROM cycle c JOIN party o ON o.ref = c.owner JOIN party me ON me.id = ? WHERE c.closes > ? AND EXISTS"
+        " (SELECT 1 FROM confirmation k WHERE k.cycle = c.local AND k.cycle_owner = o.id AND k.owner = me.ref)",
         (hat.member, now - RECENT),
     ).fetchall()
-    ours = desks(db, hat) if rows else []
-    for key in rows:
+    waiting = [
+        (owner, local)
+        for owner, local, bought in rows
+        if not (_has_all if bought else _was_looked_at)(db, hat, (owner, local))
+    ]
+    ours = desks(db, hat) if waiting else []
+    for key in waiting:
         cycle = cycle_at(db, key, now)
-        if cycle is None or _was_looked_at(db, hat, cycle):
+        if cycle is None:
             continue
         exchange = exchange_of(db, hat.member, cycle)
         if exchange is None or not exchange.own_supplier or exchange.device not in ours:
@@ -122,48 +135,66 @@ def send_purchases(tx: Transaction, hat: Hat, cycle: CycleRow, comment: str = ""
         raise RefusedError(
             "cycle_still_open",
             N_('"{cycle}" is not closed yet, so nobody knows what to order.'),
-            N_("Close it first: foodhub cycle close"),
+            N_('Close it first: foodhub cycle close "{cycle}"'),
             cycle=cycle.name,
         )
-    settled = settlement_of(tx.db, hat.member, cycle, tx.now)
-    if settled is None or not all_told(tx.db, exchange, settled):
+    settled = _settled(tx, hat, cycle, exchange)
+    if settled is None:
         raise RefusedError(
             "not_settled",
             N_('What the customers of "{cycle}" get is not worked out yet.'),
             N_("It is done by itself in a moment; then try again."),
             cycle=cycle.name,
         )
-    return _send(tx, hat, cycle, exchange, comment)
+    return _send(tx, hat, cycle, exchange, settled, comment)
 
 
-def _send(tx: Transaction, hat: Hat, cycle: CycleRow, exchange: Exchange, comment: str) -> int:
-    """Sign a purchase order for each producer of whom something is ordered, and only what is new."""
-    settled = settlement_of(tx.db, hat.member, cycle, tx.now)
-    if settled is None or not all_told(tx.db, exchange, settled):
-        return 0
+def _settled(tx: Transaction, hat: Hat, cycle: CycleRow, exchange: Exchange) -> Settlement | None:
+    """Return the allocation of a cycle, None until every customer is told."""
+    tx.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_looked(hat, cycle.key), tx.arrival))
+    found = settlement_here(tx, hat, cycle)
+    return found if found is not None and all_told(tx.db, exchange, found) else None
+
+
+def _send(
+    tx: Transaction,
+    hat: Hat,
+    cycle: CycleRow,
+    exchange: Exchange,
+    settled: Settlement,
+    comment: str = "",
+    *,
+    by_itself: bool = False,
+) -> int:
+    """Sign a purchase order for each producer of whom something is ordered, and only what is new.
+
+    Once some have gone, those go `by_itself` that could not go with them; what else is new since a person sends.
+    """
+    ordered = _lines(tx.db, cycle, exchange, settled)
+    bought = _bought_from(tx.db, hat, cycle)
+    if by_itself and bought:
+        allocated = {producer for (producer, _), each in settled.allocation.products.items() if each.units}
+        ordered = {producer: ordered[producer] for producer in ordered.keys() & allocated - bought}
     sent = 0
-    for producer, lines in sorted(_lines(tx.db, cycle, exchange, settled).items()):
+    for producer, lines in sorted(ordered.items()):
         incoming = next((each for each in exchange.incoming if each.producer == producer), None)
         where = (incoming.place, incoming.weighed) if incoming else ("", 0)
-        for part, some in enumerate(_parts(lines), 1):
+        for part, some in enumerate(in_parts(lines, ROOM - _HEAD), 1):
             local = purchase_id(cycle.key, producer, part)
             said = Purchase(local, 1, *cycle.key, producer, part, *where, comment, settled.fingerprint, some)
             sent += _state(tx, hat, said)
+    note_mute(tx.db, hat, cycle.key, [producer for producer in sorted(ordered) if reader_of(tx.db, producer) is None])
     return sent
 
 
-def _parts(lines: list[PurchaseLine]) -> list[list[PurchaseLine]]:
-    """Split lines as entries can hold them."""
-    parts: list[list[PurchaseLine]] = [[]]
-    size = 0
-    for line in lines:
-        length = len(encode(line))
-        if parts[-1] and size + length > ROOM - _HEAD:
-            parts.append([])
-            size = 0
-        parts[-1].append(line)
-        size += length
-    return parts
+def _bought_from(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> set[bytes]:
+    """Return the producers that have their purchase order of a cycle."""
+    rows = db.execute(
+        "SELECT DISTINCT p.producer FROM purchase p JOIN party o ON o.ref = p.owner"
+        " WHERE o.id = ? AND p.cycle_owner = ? AND p.cycle = ?",
+        (hat.member, *cycle.key),
+    )
+    return {producer for (producer,) in rows}
 
 
 def _state(tx: Transaction, hat: Hat, said: Purchase) -> int:

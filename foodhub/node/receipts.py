@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from foodhub.log.body import ROOM
-from foodhub.log.encoding import encode
 from foodhub.log.header import Log
 from foodhub.node.book import Book, Held, answer_of
 from foodhub.node.counting import Gate, chunks, readers_of
@@ -24,6 +23,7 @@ from foodhub.node.permitting import Permits
 from foodhub.node.standing import is_removed
 from foodhub.node.supplies import Key, Supplies
 from foodhub.node.waiting import newest_erased
+from foodhub.orders.parts import in_parts
 from foodhub.orders.queue import Placement
 from foodhub.orders.statements import Answer, OrderLine, Outcome, Receipt, ReceiptLine, ReceiptRow
 from foodhub.store.schema import SEQ_BITS
@@ -31,6 +31,8 @@ from foodhub.store.transaction import Transaction
 
 _lines = msgspec.msgpack.Decoder(list[OrderLine])
 BY_HAND = "by_hand"
+BY_CLOCK = "buyers_clock"
+"""Why an order counts that came after the close: its buyer's clock says that it was signed before."""
 MOST_LINES = 500
 """An order with more lines is refused: what is answered to it has to fit an entry."""
 
@@ -196,7 +198,9 @@ class Intake:
             return "refused", "not_open_yet"
         if signed >= self._gate.until:
             return "refused", "late"
-        return ("received", "") if self._gate.counted is None else ("late", "late")
+        if self._gate.counted is not None:
+            return "late", "late"
+        return "received", "" if self._gate.at is None else BY_CLOCK
 
     def decided(self, held: Held, reason: str) -> Fresh | None:
         """Return a placement as it is taken in once a person said yes to it; None where it is not here any more."""
@@ -249,7 +253,7 @@ class Intake:
         """Sign receipts of these rows, in order; return where each stands: (entry, position)."""
         basis, readers = self._basis(), self._readers(rows)
         found: dict[Placement, tuple[bytes, int]] = {}
-        for part in _parts(rows, room=ROOM // 2 if readers else ROOM - 8192):
+        for part in in_parts(rows, ROOM // 2 if readers else ROOM - 8192):
             receipt = Receipt(secrets.token_bytes(16), 1, *self._cycle.key, basis, part)
             entries = [
                 self._tx.append(self._hat.member, Log.TRADE, [receipt], readers=chunk)[0] for chunk in chunks(readers)
@@ -291,18 +295,3 @@ def _as_far_as_confirmed(wanted: list[ReceiptLine], before: Held | None) -> tupl
         if confirmed.get((line.producer, line.product), 0)
     ]
     return more, kept
-
-
-def _parts(rows: Sequence[ReceiptRow], room: int) -> Iterable[list[ReceiptRow]]:
-    """Split rows so that a receipt of each part has so many bytes at most."""
-    part: list[ReceiptRow] = []
-    size = 0
-    for row in rows:
-        length = len(encode(row))
-        if part and size + length > room:
-            yield part
-            part, size = [], 0
-        part.append(row)
-        size += length
-    if part:
-        yield part

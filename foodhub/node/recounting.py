@@ -1,27 +1,28 @@
 """What a count takes as gone of what was set aside, and what as still on the shelf: to be read before it is signed.
 
-Nothing is signed here. Whoever counts looks at the goods, and knows best what has left; see `deliveries`.
+Nothing is signed here. Whoever counts looks at the goods, and knows best what has left; see `delivered`.
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from foodhub.catalog.naming import base32_id
 from foodhub.catalog.statements import StockMode
-from foodhub.errors import N_, RefusedError
+from foodhub.errors import N_, RefusedError, UsageError
 from foodhub.node.allotments import UNITS
 from foodhub.node.cycles import CycleRow, find_cycle, list_cycles
+from foodhub.node.delivered import Leaving, leaving
 from foodhub.node.deliveries import has_closed, require_closed
 from foodhub.node.hat import Hat, shown_name
 from foodhub.node.products import product_statement, stock_statement
-from foodhub.node.shelf import Aside, Shelf, shelf_of
+from foodhub.node.shelf import shelf_of
 from foodhub.node.stock import restated
 
 
 class AtCount(msgspec.Struct, frozen=True):
-    """What of a product is set aside for a hub in a cycle (pieces, g or ml), and whether a count takes it as gone.
+    """What of a product lies there set aside for a hub in a cycle (pieces, g, ml), and whether it is taken as gone.
 
     `closed` says that it is sold, and could have left.
     """
@@ -37,34 +38,29 @@ class AtCount(msgspec.Struct, frozen=True):
 
 
 def what_leaves(
-    db: sqlite3.Connection, producer: bytes, wanted: Mapping[bytes, int | None], mode: StockMode | None, now: int
+    db: sqlite3.Connection,
+    producer: bytes,
+    wanted: Mapping[bytes, int | None],
+    mode: StockMode | None,
+    now: int,
+    delivered: Sequence[CycleRow] = (),
 ) -> list[AtCount]:
     """Return what a count of these products at `now` (ms) takes as gone, or as still on the shelf, by cycle.
 
-    What the last count took as gone is not said again, nor anything of goods that are not counted.
+    What the last count took as gone is not said again, nor anything of goods that are not counted. All that was sold in
+    the cycles `delivered` is gone.
     """
-    shelf = shelf_of(db, producer)
+    counts = [restated(local, stock_statement(db, producer, local), count, mode) for local, count in wanted.items()]
     cycles = {cycle.key: cycle for cycle in list_cycles(db, now)}
-    found = []
-    for product, quantity in wanted.items():
-        if restated(product, stock_statement(db, producer, product), quantity, mode).mode != "counted":
-            continue
-        for aside in shelf.asides.get(product, ()):
-            gone = not _lies(shelf, aside, now)
-            if aside.quantity and (shelf.weighs(aside) or not gone):
-                found.append(_row(db, producer, aside, cycles.get(aside.cycle), now, gone=gone))
+    found = [
+        _row(db, producer, each, cycles.get(each.aside.cycle), now)
+        for each in leaving(db, producer, counts, now, {cycle.key for cycle in delivered})
+    ]
     return sorted(found, key=lambda row: (row.gone, row.cycle, row.product, row.hub))
 
 
-def _lies(shelf: Shelf, aside: Aside, now: int) -> bool:
-    """Say whether something set aside is on the shelf at `now` (ms), as far as is sure."""
-    leaves = shelf.taken(aside).leaves
-    return leaves is None or leaves >= now
-
-
-def _row(
-    db: sqlite3.Connection, producer: bytes, aside: Aside, cycle: CycleRow | None, now: int, *, gone: bool
-) -> AtCount:
+def _row(db: sqlite3.Connection, producer: bytes, leaving: Leaving, cycle: CycleRow | None, now: int) -> AtCount:
+    aside = leaving.aside
     statement = product_statement(db, producer, aside.product)
     cycle_id = base32_id(aside.cycle[1])
     name = statement.name if statement else base32_id(aside.product)[:8]
@@ -74,10 +70,33 @@ def _row(
         cycle=cycle.name if cycle else cycle_id[:8],
         cycle_id=cycle_id,
         hub=shown_name(db, aside.hub),
-        set_aside=aside.quantity,
-        gone=gone,
+        set_aside=leaving.lies,
+        gone=leaving.gone,
         closed=cycle is None or has_closed(db, cycle, now),
     )
+
+
+def knows_shelf(db: sqlite3.Connection, hat: Hat, seller: Hat) -> bool:
+    """Say whether a hat that counts for a seller knows what is set aside there: not where it holds a mandate."""
+    if seller.member == hat.member:
+        return True
+    return db.execute("SELECT 1 FROM member WHERE id = ?", (seller.member,)).fetchone() is None
+
+
+def find_all_delivered(db: sqlite3.Connection, hat: Hat, seller: Hat, names: Sequence[str], now: int) -> list[CycleRow]:
+    """Return the cycles of which a hat that counts for a seller says that its goods have left.
+
+    Raises:
+        UsageError: `delivered_for_another`: who holds a mandate does not know what is set aside. Else as below.
+    """
+    if names and not knows_shelf(db, hat, seller):
+        raise UsageError(
+            "delivered_for_another",
+            N_("Only {name} can say what has left its shelf."),
+            N_("Count without --delivered: its own node says what had left, when it sees the count."),
+            name=seller.name,
+        )
+    return [find_delivered(db, seller, name, now) for name in names]
 
 
 def find_delivered(db: sqlite3.Connection, hat: Hat, text: str, now: int) -> CycleRow:
@@ -88,9 +107,8 @@ def find_delivered(db: sqlite3.Connection, hat: Hat, text: str, now: int) -> Cyc
         RefusedError: `cycle_still_open`, or `nothing_to_deliver` where nothing of ours is set aside in it any more.
     """
     shelf = shelf_of(db, hat.member)
-    asides = [each for listed in shelf.asides.values() for each in listed if each.quantity]
-    # A count that is signed already may have been too early to know.
-    held = {each.cycle for each in asides if _lies(shelf, each, shelf.stock(each.product).at)}
+    asides = [each for listed in shelf.asides.values() for each in listed]
+    held = {each.cycle for each in asides if each.lies(shelf.stock(each.product).version)}
     named = [cycle for cycle in list_cycles(db, now) if cycle.key in held and cycle.name == text]
     closed = [cycle for cycle in named if has_closed(db, cycle, now)]
     cycle = closed[0] if len(closed) == 1 else find_cycle(db, text, now)

@@ -29,10 +29,20 @@ def remark_of(db: sqlite3.Connection, buyer: bytes, order: bytes) -> Remark | No
     return _remarks.decode(row[0]) if row else None
 
 
-def consents_of(db: sqlite3.Connection, buyer: bytes, order: bytes) -> dict[tuple[bytes, bytes], Consent]:
-    """Return, by (producer, product), what the buyer lets stand in for a line of its placement."""
-    said = remark_of(db, buyer, order)
-    return {(producer, product): consent for producer, product, consent in said.consents} if said else {}
+def consents_in(
+    db: sqlite3.Connection, aggregator: bytes, cycle: tuple[bytes, bytes]
+) -> dict[tuple[bytes, bytes, bytes], Consent]:
+    """Return, by (buyer, producer, product), what buyers let stand in, of all that they placed in a cycle."""
+    rows = db.execute(
+        "SELECT b.id, r.body FROM placement p JOIN remark r ON r.owner = p.owner AND r.local = p.local"
+        " JOIN party b ON b.ref = p.owner WHERE p.hub = ? AND p.cycle_owner = ? AND p.cycle = ? ORDER BY p.placed",
+        (aggregator, *cycle),
+    )
+    found: dict[tuple[bytes, bytes, bytes], Consent] = {}
+    for buyer, body in rows:
+        for producer, product, consent in _remarks.decode(body).consents:
+            found.setdefault((buyer, producer, product), consent)
+    return found
 
 
 def set_remark(

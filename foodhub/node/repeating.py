@@ -7,7 +7,7 @@ one before has opened.
 
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import tzinfo
 from functools import partial
@@ -18,7 +18,7 @@ import msgspec
 from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
 from foodhub.node.arranging import Arrangement, arrangement_of, clone, published, require_arrangement
-from foodhub.node.cycles import require_coordinator, zone_of
+from foodhub.node.cycles import CycleRow, cycle_at, require_coordinator, zone_of
 from foodhub.node.devices import keeper_of
 from foodhub.node.hat import Hat
 from foodhub.node.waking import is_waking
@@ -56,7 +56,7 @@ def next_repeat(db: sqlite3.Connection, hat: Hat, now: int) -> int | None:
 
 def repeat_due(db: sqlite3.Connection, hat: Hat, now: int) -> list[Arrangement]:
     """Return the cycles that this device has to make by rules at `now` (ms)."""
-    return [] if is_waking(db) else [made for at, made in _waiting(db, hat, now) if at <= now]
+    return [] if is_waking(db) else [make() for at, make in _waiting(db, hat, now) if at <= now]
 
 
 def repeat_cycles(tx: Transaction, hat: Hat) -> int:
@@ -121,6 +121,12 @@ def end_repeat(tx: Transaction, hat: Hat, local: bytes) -> Repeat:
     return rule
 
 
+def coming_by(db: sqlite3.Connection, hat: Hat, rule: Repeat, now: int) -> list[CycleRow]:
+    """Return the cycles that a rule has made and that are still to open."""
+    rows = (cycle_at(db, (hat.member, local), now) for _, local in _made(db, hat.member, rule))
+    return [row for row in rows if row is not None and row.state == "upcoming"]
+
+
 def next_openings(db: sqlite3.Connection, member: bytes, rule: Repeat, count: int) -> list[int]:
     """Return when (ms) the next `count` cycles of a rule open, the ones that are made already too."""
     cycle = arrangement_of(db, member, rule.cycle)
@@ -154,8 +160,8 @@ def _id(rule: Repeat, day: int) -> bytes:
     return derived_id(b"repeat", rule.local, day.to_bytes(8, "big"))
 
 
-def _waiting(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[tuple[int, Arrangement]]:
-    """Yield when (ms) this device has to make which cycle: when the one before has opened."""
+def _waiting(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[tuple[int, Callable[[], Arrangement]]]:
+    """Yield when (ms) this device has to make a cycle, when the one before has opened, and how it is worked out."""
     rules = list_repeats(db, hat.member)
     if not rules or keeper_of(db, hat.member, "desk") != hat.device:
         return
@@ -165,7 +171,7 @@ def _waiting(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[tuple[int, 
         if first is not None and following is not None:
             weeks, opens = following
             before, last = _last(db, hat.member, rule, first, weeks)
-            yield last.cycle.opens, _following(hat, rule, first, (weeks - before, last), opens)
+            yield last.cycle.opens, partial(_following, db, hat, rule, first, (weeks - before, last), opens)
 
 
 def _next_date(
@@ -202,12 +208,14 @@ def _at(db: sqlite3.Connection, member: bytes, rule: Repeat, opens: int, zone: t
     return arrangement_of(db, member, _id(rule, day_number(opens, zone)))
 
 
-def _following(hat: Hat, rule: Repeat, first: Arrangement, last: tuple[int, Arrangement], opens: int) -> Arrangement:
+def _following(
+    db: sqlite3.Connection, hat: Hat, rule: Repeat, first: Arrangement, last: tuple[int, Arrangement], opens: int
+) -> Arrangement:
     """Return the cycle that opens at `opens` (ms), like the last one, which came so many weeks before it."""
     zone, (weeks, like) = zone_of(first.cycle.zone), last
     later = partial(days_later, days=7 * weeks, zone=zone)
     name = name_again(like.cycle.name, like.cycle.opens, opens, zone)
-    made = clone(like, hat, _id(rule, day_number(opens, zone)), name, later)
+    made = clone(db, like, hat, _id(rule, day_number(opens, zone)), name, later)
     days = (in_zone(opens, zone).date() - in_zone(first.cycle.opens, zone).date()).days
     closes = days_later(first.cycle.closes, days, zone)
     return replace(made, cycle=msgspec.structs.replace(made.cycle, opens=opens, closes=closes))

@@ -14,8 +14,11 @@ import msgspec
 from foodhub.catalog.naming import Named, base32_id, find, fold, id_bytes
 from foodhub.errors import N_, RefusedError, UsageError
 from foodhub.log.header import Log
+from foodhub.node.belonging import belong_of, say_belong
 from foodhub.node.buyers import Buyer, as_itself, enclosing
+from foodhub.node.cycles import list_cycles
 from foodhub.node.hat import Hat, shown_name
+from foodhub.node.placements import placements
 from foodhub.node.setup import check_name
 from foodhub.node.standing import require_standing
 from foodhub.orders.hands import (
@@ -28,13 +31,15 @@ from foodhub.orders.hands import (
     represented_id,
 )
 from foodhub.orders.statements import Profile, derived_id
+from foodhub.store.schema import CONFIRMED
 from foodhub.store.transaction import Transaction
 
 
 class RepresentedRow(msgspec.Struct, frozen=True):
     """A member for whom this home writes; `claimed_by` is the id of who was confirmed to be it, "" for nobody.
 
-    `waiting` is the id of who says that it is this member and waits for an answer, `key` what its id was made of.
+    `waiting` are the ids of those who say that they are this member, as long as nobody was confirmed to be it; `key` is
+    what its id was made of.
     """
 
     id: str
@@ -44,7 +49,7 @@ class RepresentedRow(msgspec.Struct, frozen=True):
     address: str
     ended: bool
     claimed_by: str
-    waiting: str
+    waiting: list[str]
     key: bytes
 
     @property
@@ -56,11 +61,11 @@ class RepresentedRow(msgspec.Struct, frozen=True):
 def list_represented(db: sqlite3.Connection, hat: Hat) -> list[RepresentedRow]:
     """Return for whom a member writes, by name; those it writes for no more come last."""
     rows = db.execute(
-        "SELECT r.member, r.local, r.role, r.ended, c.name, c.phone, c.address,"
-        " coalesce(k.\"by\", x''), coalesce((SELECT p.id FROM claim f JOIN party p ON p.ref = f.owner"
-        "  WHERE f.member = r.member ORDER BY f.timestamp DESC, p.id LIMIT 1), x'')"
+        "SELECT r.member, r.local, r.role, r.ended, c.name, c.phone, c.address,"  # noqa: S608 - names of ours
+        " coalesce(k.\"by\", x'')"
         " FROM represented r JOIN party o ON o.ref = r.owner LEFT JOIN party q ON q.id = r.member"
-        " LEFT JOIN contact c ON c.owner = q.ref LEFT JOIN claim_confirmed k ON k.member = r.member WHERE o.id = ?",
+        f" LEFT JOIN contact c ON c.owner = q.ref LEFT JOIN {CONFIRMED.format('')} k ON k.member = r.member"
+        " WHERE o.id = ?",
         (hat.member,),
     )
     found = [
@@ -72,12 +77,20 @@ def list_represented(db: sqlite3.Connection, hat: Hat) -> list[RepresentedRow]:
             address=address or "",
             ended=bool(ended),
             claimed_by=base32_id(claimer) if claimer else "",
-            waiting=base32_id(claim) if claim and claim != claimer else "",
+            waiting=[] if claimer else _claimers(db, member),
             key=salt,
         )
-        for member, salt, role, ended, name, phone, address, claimer, claim in rows
+        for member, salt, role, ended, name, phone, address, claimer in rows
     ]
     return sorted(found, key=lambda row: (row.ended, fold(row.name), row.id))
+
+
+def _claimers(db: sqlite3.Connection, member: bytes) -> list[str]:
+    """Return the ids of those who say that they are a represented member."""
+    rows = db.execute(
+        "SELECT p.id FROM claim f JOIN party p ON p.ref = f.owner WHERE f.member = ? ORDER BY p.id", (member,)
+    )
+    return [base32_id(claimer) for (claimer,) in rows]
 
 
 def find_represented(db: sqlite3.Connection, hat: Hat, text: str) -> RepresentedRow:
@@ -127,7 +140,7 @@ def add_represented(
     card = Contact(derived_id(b"contact"), 1, name, check_line(phone), check_line(address))
     said: list[Any] = [Represented(salt, 1, role, ended=False)]
     if role == "household" and "group" in hat.roles:
-        said.append(enclose(Belong(derived_id(b"belong", hat.member), 1, hat.member, left=False)))
+        said.append(enclose(Belong(derived_id(b"belong", hat.member), 1, hat.member, tx.now, left=False)))
     tx.append(hat.member, Log.TRADE, said)
     tx.append(hat.member, Log.TRADE, [enclose(card)])  # by itself, so that it can be erased by itself
     if role == "producer":
@@ -151,27 +164,47 @@ def end_represented(tx: Transaction, hat: Hat, row: RepresentedRow) -> None:
     """Write for a member no more, which leaves its group; what was written stays.
 
     Raises:
-        RefusedError: what we sign counts no more, or it was ended before.
+        RefusedError: what we sign counts no more, it was ended before, or an order of it could be changed by nobody.
     """
     require_standing(tx.db, hat)
     if row.ended:
         raise RefusedError("ended_already", N_("{hat} writes no more for {name}."), hat=hat.name, name=row.name)
     member = id_bytes(row.id)
-    said: list[Any] = [Represented(row.key, _version(tx.db, "represented", hat.member, row.key) + 1, row.role, True)]
-    local = derived_id(b"belong", hat.member)
-    version = _version(tx.db, "belong", member, local)
-    if version:
-        left = Belong(local, version + 1, hat.member, left=True)
-        said.append(enclosing(member, row.key, row.role)(left))
-    tx.append(hat.member, Log.TRADE, said)
-
-
-def _version(db: sqlite3.Connection, table: str, owner: bytes, local: bytes) -> int:
-    row = db.execute(
-        f"SELECT f.version FROM {table} f JOIN party p ON p.ref = f.owner WHERE p.id = ? AND f.local = ?",  # noqa: S608 - names of ours
-        (owner, local),
+    _require_no_open_order(tx, row)
+    (version,) = tx.db.execute(
+        "SELECT r.version FROM represented r JOIN party p ON p.ref = r.owner WHERE p.id = ? AND r.local = ?",
+        (hat.member, row.key),
     ).fetchone()
-    return int(row[0]) if row else 0
+    tx.append(hat.member, Log.TRADE, [Represented(row.key, version + 1, row.role, ended=True)])
+    held = belong_of(tx.db, member, hat.member)
+    if held is not None and not held.left:
+        owner = Buyer(member, enclosing(member, row.key, row.role))
+        say_belong(tx, hat, owner, msgspec.structs.replace(held, version=held.version + 1, left=True))
+
+
+def _require_no_open_order(tx: Transaction, row: RepresentedRow) -> None:
+    """Make sure that nothing stays ordered that nobody could change or cancel any more."""
+    standing = placements(tx.db, "m.id = ?", [id_bytes(row.id)])
+    cycles = {cycle.key: cycle for cycle in list_cycles(tx.db, tx.now) if cycle.state != "closed"}
+    waiting = [each for each in standing if each.cycle in cycles and not each.gone]
+    if waiting:
+        raise RefusedError(
+            "order_stands",
+            N_('{name} has an order in "{cycle}", which nobody could change or cancel any more.'),
+            N_("Cancel it first, or wait until the cycle is closed: foodhub order list"),
+            name=row.name,
+            cycle=cycles[waiting[0].cycle].name,
+        )
+
+
+def represented_by(db: sqlite3.Connection, hat: Hat) -> set[bytes]:
+    """Return the members for whom a hat writes: not those of whom it was ended, or who have a home of their own."""
+    rows = db.execute(
+        "SELECT r.member FROM represented r JOIN party p ON p.ref = r.owner WHERE p.id = ? AND NOT r.ended"  # noqa: S608 - names of ours
+        f" AND NOT EXISTS (SELECT 1 FROM {CONFIRMED.format('')} k WHERE k.member = r.member)",
+        (hat.member,),
+    )
+    return {member for (member,) in rows}
 
 
 def behalf(db: sqlite3.Connection, hat: Hat, text: str | None = None, told: Means = "") -> Buyer:
@@ -187,6 +220,16 @@ def behalf(db: sqlite3.Connection, hat: Hat, text: str | None = None, told: Mean
     row = find_represented(db, hat, text)
     if row.ended:
         raise RefusedError("represented_no_more", N_("{hat} writes no more for {name}."), hat=hat.name, name=row.name)
+    require_unclaimed(row)
+    return Buyer(id_bytes(row.id), enclosing(id_bytes(row.id), row.key, row.role, told))
+
+
+def require_unclaimed(row: RepresentedRow) -> None:
+    """Make sure that nobody was confirmed to be a represented member: from then on it is that one's own.
+
+    Raises:
+        RefusedError: `has_own_home`.
+    """
     if row.claimed_by:
         raise RefusedError(
             "has_own_home",
@@ -194,11 +237,15 @@ def behalf(db: sqlite3.Connection, hat: Hat, text: str | None = None, told: Mean
             N_("Ask {name} to enter it there."),
             name=row.name,
         )
-    return Buyer(id_bytes(row.id), enclosing(id_bytes(row.id), row.key, row.role, told))
 
 
 def buyer_of(db: sqlite3.Connection, hat: Hat, member: bytes, told: Means = "") -> Buyer:
-    """Return in whose name a hat changes an order of `member`: its own, or that of a member whom it represents."""
+    """Return in whose name a hat changes what is `member`'s: its own, or that of a member whom it represents.
+
+    What it wrote under its own id stays under that, also once it was confirmed to be somebody's represented member.
+    """
+    if member == hat.member:
+        return Buyer(member)
     itself = as_itself(db, hat)
     row = next((row for row in list_represented(db, hat) if row.id == base32_id(member)), None)
     return itself if row is None or itself.member == member else behalf(db, hat, row.id, told)

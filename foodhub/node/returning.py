@@ -21,7 +21,7 @@ from foodhub.node.counting import CountedList, closed_at, counted_of
 from foodhub.node.cycles import CycleRow, in_ms, list_cycles
 from foodhub.node.exchanges import exchange_of
 from foodhub.node.hat import Hat
-from foodhub.node.households import has_keys
+from foodhub.node.households import reader_of
 from foodhub.node.rights import desks, readable_desks
 from foodhub.node.settling import SUBSTITUTED
 from foodhub.node.shelf import Aside, asides_for
@@ -86,15 +86,16 @@ def _sells(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> bool:
 
 def _give_back(tx: Transaction, hat: Hat, cycle: CycleRow, device: bytes, asides: list[tuple[bytes, Aside]]) -> int:
     closed = close_of(tx.db, cycle) is not None
-    by_producer: defaultdict[bytes, list[Return]] = defaultdict(list)
+    by_reader: defaultdict[bytes, list[Return]] = defaultdict(list)
     found = _left(tx, hat, cycle, asides) if closed else _asked_back(tx.db, hat, cycle, device, asides)
     for producer, each, kept in found:
         returned = to_return(each.given, each.returned, kept)
-        if returned > each.returned and has_keys(tx.db, producer):
-            by_producer[producer].append(_return(tx.db, hat, producer, each, returned))
-    for producer, statements in by_producer.items():
-        tx.append(hat.member, Log.TRADE, statements, readers=[producer])
-    return sum(map(len, by_producer.values()))
+        reader = reader_of(tx.db, producer) if returned > each.returned else None
+        if reader is not None:
+            by_reader[reader].append(_return(tx.db, hat, producer, each, returned))
+    for reader, statements in by_reader.items():
+        tx.append(hat.member, Log.TRADE, statements, readers=[reader])
+    return sum(map(len, by_reader.values()))
 
 
 def _return(db: sqlite3.Connection, hat: Hat, producer: bytes, held: Aside, returned: int) -> Return:

@@ -8,8 +8,9 @@ import sqlite3
 from dataclasses import dataclass, replace
 
 from foodhub.catalog.naming import base32_id
-from foodhub.circuit.statements import RIGHTS, Right
+from foodhub.circuit.statements import RIGHTS, Keeper, Right
 from foodhub.errors import N_, RefusedError
+from foodhub.node.circuit_log import statements
 from foodhub.node.devices import DeviceRow, desk_of, keeper_of, require_device
 from foodhub.node.hat import Hat
 from foodhub.node.standing import fallen
@@ -44,7 +45,7 @@ def require_right(db: sqlite3.Connection, hat: Hat, right: Right) -> None:
     if missing is not None:
         raise RefusedError(
             "predecessor_missing",
-            N_("Not all that the retired device {device} of {name} signed has arrived here yet."),
+            N_("Not all that the device {device} of {name} signed before it handed over has arrived here yet."),
             N_(
                 "It may have promised more than is known here. Connect with the other nodes first: foodhub node run."
                 " If nobody has it any more: foodhub device go-on {device}"
@@ -55,13 +56,16 @@ def require_right(db: sqlite3.Connection, hat: Hat, right: Right) -> None:
 
 
 def awaited(db: sqlite3.Connection, member: bytes) -> bytes | None:
-    """Return a retired device of which log 1 or 2 is not here up to its cut, and is waited for; None for none."""
+    """Return a device of which log 1 or 2 is not here as far as is needed, and is waited for; None for none.
+
+    That is one that was retired, up to its cut, or one that handed a right over, up to where it had signed by then.
+    """
     return next((each.device for each in _missing(db, member) if not _gone_on(db, each.device)), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """What is not here of the logs 1 and 2 of a retired device: entries below its cut, and contents of entries.
+    """What is not here of the logs 1 and 2 of a device that handed over: entries up to there, and contents of entries.
 
     `unreadable` says that a box key is missing, so that what is here can't all be read.
     """
@@ -73,33 +77,61 @@ class Missing:
 
 
 def _missing(db: sqlite3.Connection, member: bytes) -> list[Missing]:
-    rows = db.execute(
-        'SELECT c.author, max(min(c."limit", coalesce(f.seq, c."limit")) - 1 - coalesce(l.seq, 0), 0),'
-        " (SELECT count(*) FROM wanted w WHERE w.place > (l.ref << ?1) AND w.place <= (l.ref << ?1) + l.seq)"
-        ' FROM device d JOIN cut c ON c.author = d.key AND c.log > 0 AND c."limit" > 1'
-        " LEFT JOIN fork_proof f ON f.author = c.author AND f.log = c.log"
-        " LEFT JOIN log l ON l.author = c.author AND l.log = c.log"
-        " WHERE d.member = ?2 AND d.retired ORDER BY c.author, c.log",
-        (SEQ_BITS, member),
-    )
     found: dict[bytes, Missing] = {}
-    for device, entries, payloads in rows:
+    for (device, log), upto in sorted(_needed(db, member).items()):
+        entries, payloads = _lacking(db, device, log, upto)
         before = found.get(device, Missing(device, 0, 0))
         found[device] = Missing(device, before.entries + entries, before.payloads + payloads)
     return [each for each in found.values() if each.entries or each.payloads]
 
 
+def _needed(db: sqlite3.Connection, member: bytes) -> dict[tuple[bytes, int], int]:
+    """Return up to which entry the logs 1 and 2 of devices that handed over are needed here: by (device, log)."""
+    rows = db.execute(
+        'SELECT c.author, c.log, min(c."limit", coalesce(f.seq, c."limit")) - 1 FROM device d'
+        ' JOIN cut c ON c.author = d.key AND c.log > 0 AND c."limit" > 1'
+        " LEFT JOIN fork_proof f ON f.author = c.author AND f.log = c.log WHERE d.member = ? AND d.retired",
+        (member,),
+    )
+    needed = {(device, log): upto for device, log, upto in rows}
+    devices = db.execute("SELECT key, retired FROM device WHERE member = ?", (member,)).fetchall()
+    for device, retired in devices if len(devices) > 1 else ():
+        if not retired:  # else its cut decides
+            needed |= _signed_before(db, device)
+    return needed
+
+
+def _signed_before(db: sqlite3.Connection, device: bytes) -> dict[tuple[bytes, int], int]:
+    """Return what a device had signed when it last handed a right over, by (device, log)."""
+    heads = (each.heads for each in statements(db, device) if isinstance(each, Keeper))
+    said = {(device, log): seq for each in heads for log, seq in each}
+    forks = db.execute("SELECT log, seq - 1 FROM fork_proof WHERE author = ?", (device,))
+    limits = dict(forks)
+    return {place: min(seq, limits.get(place[1], seq)) for place, seq in said.items() if place[1] in {1, 2}}
+
+
+def _lacking(db: sqlite3.Connection, device: bytes, log: int, upto: int) -> tuple[int, int]:
+    """Return how many entries of a log up to a place, and contents of entries, are not here."""
+    row = db.execute(
+        "SELECT seq, (SELECT count(*) FROM wanted WHERE place > (ref << ?1) AND place <= (ref << ?1) + min(seq, ?4))"
+        " FROM log WHERE author = ?2 AND log = ?3",
+        (SEQ_BITS, device, log, upto),
+    ).fetchone()
+    return (max(upto - row[0], 0), row[1]) if row else (upto, 0)
+
+
 def to_go_on_without(db: sqlite3.Connection, hat: Hat, row: DeviceRow) -> Missing:
-    """Return what this device waits for of a retired one, if it spends what that one kept.
+    """Return what this device waits for of one that handed over, if it spends what that one kept.
 
     Raises:
         RefusedError: `not_retired`, `nothing_missing`, or `not_the_keeper` where another device took over.
     """
     require_device(db, hat)
     device = row.id[:8]
-    if row.state != "retired":
+    missing = next((each for each in _missing(db, hat.member) if each.device == row.key), None)
+    if row.state != "retired" and missing is None:
         raise RefusedError("not_retired", N_("The device {device} was not retired: nobody took over."), device=device)
-    found = next((each for each in _missing(db, hat.member) if each.device == row.key), Missing(row.key, 0, 0))
+    found = missing or Missing(row.key, 0, 0)
     found = replace(found, unreadable=desk_of(db, row.key) == hat.device and _locked(db, hat, row.key))
     if not (found.entries or found.payloads or found.unreadable) or _gone_on(db, row.key):
         raise RefusedError(

@@ -7,32 +7,34 @@ another product for a line) stands in the confirmations themselves and stays.
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from foodhub.errors import RefusedError
-from foodhub.log.body import ROOM
-from foodhub.log.encoding import encode
 from foodhub.node.baskets import tell_baskets
-from foodhub.node.book import Book, read_book
-from foodhub.node.confirmations import confirmations_of
+from foodhub.node.book import Book, keep_books, open_books, read_book
+from foodhub.node.confirmations import confirmations_of, fitted, last_version, parts_of
 from foodhub.node.counting import CountedList, closed_at, counted_of
 from foodhub.node.cycles import CycleRow
+from foodhub.node.erasable import HANDED_OVER
 from foodhub.node.exchanges import Exchange, exchange_of
 from foodhub.node.hat import Hat
 from foodhub.node.households import reader_of
 from foodhub.node.supplies import Key, Supplies, aggregators_of, from_above
+from foodhub.node.waiting import newest_erased
 from foodhub.orders.allocation import Allocation, Supply, allocate, fingerprint, share_out
 from foodhub.orders.cases import Terms
-from foodhub.orders.closing import Confirmation, ConfirmedLine, CountedGoods, Slip
+from foodhub.orders.closing import Confirmation, ConfirmedLine, CountedGoods, Slip, confirmation_id
+from foodhub.orders.exchanges import Sharing
 from foodhub.orders.queue import Row
-from foodhub.orders.statements import derived_id
 from foodhub.store.transaction import Transaction
 
 SUBSTITUTED = "substituted"
 SHORT = "producer_short"
+ANEW = "shared_anew"
+"""What there is changed since a person shared it: until that one shares it anew, nobody gets more than before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +72,51 @@ def settle(
     """Confirm to the next customers; return how many, 0 when all are told (or it can't be worked out yet)."""
     if not book.settlement:
         found = work_out(tx.db, exchange, counted, book, supplies)
-        book.settlement = _to_tell(tx.db, exchange, found) if found is not None else []
+        book.settlement = _untold(tx, hat, exchange, found) if found is not None else []
     now, book.settlement = book.settlement[:most], book.settlement[most:]
     send(tx, hat, now)
     return len(now) or tell_baskets(tx, hat, exchange)
 
 
+def _untold(tx: Transaction, hat: Hat, exchange: Exchange, found: Settlement) -> list[Confirmation]:
+    """Return what customers are to be told, but not again what was erased.
+
+    Once the goods are handed over, who has no confirmation may have had one, if anything that we signed since the close
+    is erased: nobody who asked for that is written of anew.
+    """
+    todo = to_tell(tx.db, exchange, found)
+    if not todo or tx.now < found.at + HANDED_OVER or newest_erased(tx.db, hat) < found.at:
+        return todo
+    told = confirmations_of(tx.db, exchange)
+    return [each for each in todo if each.buyer in told]
+
+
 def send(tx: Transaction, hat: Hat, confirmations: Sequence[Confirmation]) -> None:
-    """Sign confirmations, each for its customer, or for whoever reads for that one."""
+    """Sign the next version of confirmations, each for its customer, or for whoever reads for that one."""
     by_reader: defaultdict[bytes, list[Confirmation]] = defaultdict(list)
     for each in confirmations:
-        by_reader[reader_of(tx.db, each.buyer) or hat.member].append(each)
+        version = 1 + last_version(tx.db, hat.member, each.buyer, (each.cycle_owner, each.cycle))
+        parts = parts_of(msgspec.structs.replace(each, version=version))
+        by_reader[reader_of(tx.db, each.buyer) or hat.member] += parts
     if by_reader:
         tx.append_to_each(hat.member, by_reader)
+
+
+def settlement_here(tx: Transaction, hat: Hat, cycle: CycleRow) -> Settlement | None:
+    """Return the same as `settlement_of`, from the books that this process keeps: what is there is not read again."""
+    exchange = exchange_of(tx.db, hat.member, cycle)
+    at = None if exchange is None else closed_at(tx.db, exchange, cycle, tx.now)
+    counted = None if at is None else counted_of(tx.db, hat.member, cycle.key, at)
+    if exchange is None or counted is None:
+        return None
+    books = open_books(tx, hat)
+    book = books.get(cycle.key)
+    if book is None or book.at != counted.at:
+        book = read_book(tx.db, hat.member, cycle, exchange.device, counted.at, counted.versions)
+        books[cycle.key] = book
+    found = work_out(tx.db, exchange, counted, book, Supplies(tx.db, cycle, exchange, book))
+    keep_books(tx, hat, books)
+    return found
 
 
 def settlement_of(db: sqlite3.Connection, member: bytes, cycle: CycleRow, now: int) -> Settlement | None:
@@ -100,19 +134,33 @@ def work_out(
     db: sqlite3.Connection, exchange: Exchange, counted: CountedList, book: Book, supplies: Supplies
 ) -> Settlement | None:
     """Return the allocation; None while the supplier has not confirmed what it is about."""
-    queue = book.queue(counted.versions)
     above = {} if exchange.own_supplier else from_above(db, exchange, supplies.closed_above())
     if above is None:
         if not supplies.came_too_late:
             return None
         above = {}
+    basis = ([(each.part, each.version) for each in counted.parts], len(book.taken), above, supplies.came_too_late)
+    if book.settled is None or book.settled[0] != basis:
+        book.settled = basis, _allocated(db, counted, book, supplies, above)
+    lacks = _shortfalls(db, exchange) if exchange.own_supplier else _less_from_above(above)
+    return replace(book.settled[1], lacks=lacks)  # type: ignore[no-any-return]
+
+
+def _allocated(
+    db: sqlite3.Connection,
+    counted: CountedList,
+    book: Book,
+    supplies: Supplies,
+    above: Mapping[Key, ConfirmedLine],
+) -> Settlement:
+    """Allocate, whatever lacks; what it rests on stands still once it is counted, so a book keeps it."""
+    queue = book.queue(counted.versions)
     supply = {key: _supply(key, counted, supplies, above) for key in queue}
     terms = {key: _terms(counted.goods[key]) for key in queue}
     buyers = {row.buyer for rows in queue.values() for row in rows}
     allocation = allocate(queue, terms, supply, aggregators_of(db, buyers))
-    lacks = _shortfalls(db, exchange) if exchange.own_supplier else _less_from_above(above)
     parts = {key: each.part for key, each in terms.items()}
-    return Settlement(counted.at, queue, allocation, fingerprint(queue, terms, allocation), lacks, parts)
+    return Settlement(counted.at, queue, allocation, fingerprint(queue, terms, allocation), {}, parts)
 
 
 def _terms(goods: CountedGoods) -> Terms:
@@ -140,18 +188,27 @@ def _shortfalls(db: sqlite3.Connection, exchange: Exchange) -> dict[Key, Lack]:
 
 
 def _less_from_above(above: Mapping[Key, ConfirmedLine]) -> dict[Key, Lack]:
-    return {key: Lack(line.share, line.reason) for key, line in above.items() if line.share < line.confirmed}
+    return {key: Lack(line.share, line.note) for key, line in above.items() if line.share < line.confirmed}
 
 
-def _to_tell(db: sqlite3.Connection, exchange: Exchange, found: Settlement) -> list[Confirmation]:
-    """Return what customers are to be told that they were not told yet, in the order of their ids."""
+def to_tell(
+    db: sqlite3.Connection,
+    exchange: Exchange,
+    found: Settlement,
+    decided: Mapping[Key, Mapping[bytes, Slip]] | None = None,
+) -> list[Confirmation]:
+    """Return what customers are to be told that they were not told yet, in the order of their ids.
+
+    `decided` is how a person shares what lacks of some products now, whatever was told.
+    """
     before = confirmations_of(db, exchange)
-    shares = {key: _shares(exchange, found, key, before) for key in found.lacks if key in found.queue}
+    shared = {key: _shares(exchange, found, key, before) for key in found.lacks if key in found.queue}
+    shared |= {key: Shared(slips) for key, slips in (decided or {}).items()}
     todo = []
     for buyer in sorted({*found.allocation.lines, *before}):
         told = before.get(buyer)
-        lines = [_less(line, shares, buyer) for line in found.allocation.lines.get(buyer, ())]
-        again = fitted(next_confirmation(exchange, found, buyer, told, _as_decided(lines, told)))
+        lines = [_less(line, shared, found.lacks, buyer) for line in found.allocation.lines.get(buyer, ())]
+        again = next_confirmation(exchange, found, buyer, _as_decided(lines, told))
         if told is None or (again.lines, again.at, again.fingerprint) != (told.lines, told.at, told.fingerprint):
             todo.append(again)
     return todo
@@ -159,7 +216,7 @@ def _to_tell(db: sqlite3.Connection, exchange: Exchange, found: Settlement) -> l
 
 def all_told(db: sqlite3.Connection, exchange: Exchange, found: Settlement) -> bool:
     """Say whether every customer was told what it gets."""
-    return not _to_tell(db, exchange, found)
+    return not to_tell(db, exchange, found)
 
 
 def confirmed_of(found: Settlement, key: Key) -> dict[bytes, int]:
@@ -172,43 +229,84 @@ def confirmed_of(found: Settlement, key: Key) -> dict[bytes, int]:
     }
 
 
-def _shares(exchange: Exchange, found: Settlement, key: Key, before: Mapping[bytes, Confirmation]) -> dict[bytes, Slip]:
-    """Return who gets what of a product of which less came; nothing while there is enough, or a person has to say."""
-    confirmed, lack = confirmed_of(found, key), found.lacks[key]
-    if sum(confirmed.values()) <= lack.available:
-        return {}
-    rule = exchange.rule(*key)
-    by_hand = _set_by_hand(key, lack.available, before) if rule.sharing == "by_hand" else None
-    if rule.sharing == "by_hand" and not by_hand:
-        return {}
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Who gets what of a product of which less came, as slips; `anew`: a person is to share it anew."""
+
+    slips: Mapping[bytes, Slip]
+    anew: bool = False
+
+
+def is_short(found: Settlement, key: Key) -> bool:
+    """Say whether less came of a product than was confirmed."""
+    return key in found.lacks and sum(confirmed_of(found, key).values()) > found.lacks[key].available
+
+
+def sharing_of(exchange: Exchange, found: Settlement, key: Key, before: Mapping[bytes, Confirmation]) -> Sharing:
+    """Return by which rule a lack is shared: the one by which it is, since a person may choose one after the close."""
+    told = _told_shares(found, key, before).values()
+    return next((slip.rule for slip, _ in told if slip.rule != "fair"), exchange.rule(*key).sharing)
+
+
+def to_share(exchange: Exchange, found: Settlement, key: Key, before: Mapping[bytes, Confirmation]) -> int | None:
+    """Return how much there is of a product that a person still has to share, None where nobody has to."""
+    shared = _shares(exchange, found, key, before)
+    return found.lacks[key].available if shared.anew else None
+
+
+def _shares(exchange: Exchange, found: Settlement, key: Key, before: Mapping[bytes, Confirmation]) -> Shared:
+    """Return who gets what of a product of which less came; nothing while there is enough, or nobody shared it yet."""
+    if not is_short(found, key):
+        return Shared({})
+    confirmed, available = confirmed_of(found, key), found.lacks[key].available
+    rows, part, sharing = found.queue[key], found.parts[key], sharing_of(exchange, found, key, before)
+    if sharing != "by_hand":
+        return Shared(share_out(rows, confirmed, available, sharing, part))
+    told = _told_shares(found, key, before)
+    by_hand = {buyer: slip.share for buyer, (slip, anew) in told.items() if not anew and slip.units == available}
     try:
-        return share_out(found.queue[key], confirmed, lack.available, rule.sharing, found.parts[key], by_hand)
-    except RefusedError:  # what was set by hand was for another quantity: a person has to say anew
-        return {}
+        return Shared(share_out(rows, confirmed, available, "by_hand", part, by_hand))
+    except RefusedError:  # nobody has shared it yet, or it was for another quantity: a person has to say
+        kept = _kept(rows, confirmed, available, {buyer: slip.share for buyer, (slip, _) in told.items()})
+        return Shared(share_out(rows, confirmed, sum(kept.values()), "by_hand", part, kept) if told else {}, anew=True)
 
 
-def _set_by_hand(key: Key, available: int, before: Mapping[bytes, Confirmation]) -> dict[bytes, int]:
-    """Return the shares that a person set, as the confirmations say them."""
+def _told_shares(found: Settlement, key: Key, before: Mapping[bytes, Confirmation]) -> dict[bytes, tuple[Slip, bool]]:
+    """Return how a lack was shared so far as the confirmations of this close say, and whether that is to be anew."""
     return {
-        buyer: slip.share
+        buyer: (slip, line.reason == ANEW)
         for buyer, told in before.items()
+        if told.at == found.at
         for line in told.lines
         if (line.producer, line.product) == key
         for slip in line.slips
-        if (slip.about, slip.rule, slip.units) == ("shortfall", "by_hand", available)
+        if slip.about == "shortfall"
     }
 
 
-def _less(line: ConfirmedLine, shares: Mapping[Key, Mapping[bytes, Slip]], buyer: bytes) -> ConfirmedLine:
-    slip = shares.get((line.producer, line.product), {}).get(buyer)
-    return line if slip is None else with_share(line, slip)
+def _kept(
+    rows: Sequence[Row], confirmed: Mapping[bytes, int], available: int, shares: Mapping[bytes, int]
+) -> dict[bytes, int]:
+    """Return what is left of shares where there is another quantity: in the order of the queue, and never more."""
+    left, kept = available, {}
+    for buyer in dict.fromkeys(row.buyer for row in rows):
+        kept[buyer] = min(shares.get(buyer, 0), confirmed.get(buyer, 0), left)
+        left -= kept[buyer]
+    return kept
 
 
-def with_share(line: ConfirmedLine, slip: Slip) -> ConfirmedLine:
-    """Return a line with the share of what there is."""
-    reason = SHORT if slip.share < line.confirmed else line.reason
+def _less(line: ConfirmedLine, shared: Mapping[Key, Shared], lacks: Mapping[Key, Lack], buyer: bytes) -> ConfirmedLine:
+    key = (line.producer, line.product)
+    slip = shared[key].slips.get(buyer) if key in shared else None
+    return line if slip is None else _with_share(line, slip, lacks[key].reason, anew=shared[key].anew)
+
+
+def _with_share(line: ConfirmedLine, slip: Slip, note: str, *, anew: bool) -> ConfirmedLine:
+    """Return a line with the share of what there is, and what the producer said of the lack."""
+    reason = ANEW if anew else SHORT if slip.share < line.confirmed else line.reason
+    said = note if anew or slip.share < line.confirmed else ""
     slips = [each for each in line.slips if each.about != "shortfall"]
-    return msgspec.structs.replace(line, share=slip.share, reason=reason, slips=[*slips, slip])
+    return msgspec.structs.replace(line, share=slip.share, reason=reason, note=said, slips=[*slips, slip])
 
 
 def _as_decided(lines: list[ConfirmedLine], told: Confirmation | None) -> list[ConfirmedLine]:
@@ -223,25 +321,9 @@ def _as_decided(lines: list[ConfirmedLine], told: Confirmation | None) -> list[C
 
 
 def next_confirmation(
-    exchange: Exchange, found: Settlement, buyer: bytes, told: Confirmation | None, lines: list[ConfirmedLine]
+    exchange: Exchange, found: Settlement, buyer: bytes, lines: Iterable[ConfirmedLine]
 ) -> Confirmation:
-    """Return what a customer is told next."""
-    local = derived_id(b"confirmation", buyer, *exchange.cycle)
-    return Confirmation(
-        local, told.version + 1 if told else 1, *exchange.cycle, buyer, found.at, found.fingerprint, lines
-    )
-
-
-def fitted(confirmation: Confirmation) -> Confirmation:
-    """Return a confirmation that fits an entry: where it is too long, the longest slips are left out, then lines."""
-    lines = list(confirmation.lines)
-    longest = sorted(range(len(lines)), key=lambda number: len(encode(lines[number].slips)))
-    while longest and len(encode(msgspec.structs.replace(confirmation, lines=lines))) > ROOM:
-        number = longest.pop()
-        lines[number] = msgspec.structs.replace(lines[number], slips=[])
-    # So many products nobody wants who means it; but nobody may keep the others from hearing of theirs.
-    lines.sort(key=lambda line: not line.share)
-    while lines and len(encode(msgspec.structs.replace(confirmation, lines=lines))) > ROOM:
-        lines = lines[: len(lines) * 3 // 4]
-    lines.sort(key=lambda line: (line.producer, line.product))
-    return msgspec.structs.replace(confirmation, lines=lines)
+    """Return what a customer is told next, whole; `send` gives it its version."""
+    local = confirmation_id(buyer, exchange.cycle, 1)
+    fit = [fitted(line) for line in lines]
+    return Confirmation(local, 1, *exchange.cycle, buyer, found.at, 1, 1, found.fingerprint, fit)

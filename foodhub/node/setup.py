@@ -68,8 +68,12 @@ def check_roles(roles: Sequence[str]) -> None:
     Raises:
         UsageError: `bad_role`.
     """
-    if not roles or any(role not in ROLES for role in roles):
-        raise UsageError("bad_role", N_("A member needs a role."), N_("Roles are: {roles}."), roles=", ".join(ROLES))
+    known = ", ".join(ROLES)
+    if not roles:
+        raise UsageError("bad_role", N_("A member needs a role."), N_("Roles are: {roles}."), roles=known)
+    for role in roles:
+        if role not in ROLES:
+            raise UsageError("bad_role", N_('"{role}" is no role.'), N_("Roles are: {roles}."), role=role, roles=known)
 
 
 def check_free(db: sqlite3.Connection, name: str) -> None:
@@ -201,9 +205,8 @@ def invite(tx: Transaction, hat: Hat, roles: Sequence[str], addresses: Sequence[
         RefusedError: this member may not invite.
     """
     require_steward(tx.db, hat)
+    check_roles(roles)
     wanted: list[Role] = [role for role in ROLES if role in roles]
-    if not wanted or len(wanted) != len(set(roles)):
-        raise UsageError("bad_role", N_("A member needs a role."), N_("Roles are: {roles}."), roles=", ".join(ROLES))
     key = SigningKey(secrets.token_bytes(32))
     expires = tx.now + days * 86_400_000
     tx.append(hat.member, Log.CIRCUIT, [Invite(key.public, wanted, expires)])

@@ -7,17 +7,17 @@ set aside for it, its producer all of it.
 import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import msgspec
 
 from foodhub.catalog.statements import StockMode
-from foodhub.catalog.stock import Taken, free, left_with, weighs_on
-from foodhub.log.encoding import LATEST
-from foodhub.node.clocks import AHEAD
-from foodhub.node.cycles import list_cycles
-from foodhub.node.deliveries import Deliveries
+from foodhub.catalog.stock import NOTHING, Left, Taken, free, left_with, lying
+from foodhub.orders.reserving import Delivered
 
 CycleKey = tuple[bytes, bytes]
 """(owner, local id)"""
+_delivered = msgspec.msgpack.Decoder(Delivered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Aside:
     `given` and `returned` only grow; `overdrawn` says that the hub claims to have returned more than it was given, of
     which no more than that counts. `lowered` is what the producer asked the hub to keep at most, None for nothing;
     with `override` it counts so already. `ordered` and `promised` are what the hub told. `versions` are those of the
-    statements that gave and that lowered, 0 for none; `given_at` (ms) is when it was given, the last time.
+    statements that gave and that lowered, 0 for none; `given_at` (ms) is when it was given, the last time. `left` is
+    what its producer says has left of it, and `said_at` (ms) when it said so, 0 for never; nobody else knows.
     """
 
     cycle: CycleKey
@@ -43,42 +44,39 @@ class Aside:
     versions: tuple[int, int] = (0, 0)
     given_at: int = 0
     overdrawn: bool = False
+    left: Left = NOTHING
+    said_at: int = 0
 
     @property
     def quantity(self) -> int:
         """Return how much the hub holds, as its producer counts it."""
         return left_with(self.given, self.returned, self.lowered if self.override else None, self.promised)
 
+    def lies(self, stock: int) -> int:
+        """Return how much of it lies on the shelf by a count of this version of the product's stock."""
+        return lying(self.given, self.quantity, self.left, stock)
+
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The stock of a product as it was counted, and when (ms).
-
-    `ahead` says that this time has not come yet: a clock was wrong, and nobody knows when it was counted.
-    """
+    """The stock of a product as it was counted, when (ms), and by which version of its statement, 0 for none."""
 
     mode: StockMode
     on_hand: int
     at: int
-    ahead: bool = False
-
-    @property
-    def since(self) -> int:
-        """Return since when (ms) deliveries are surely not in the count: since ever, if nobody knows its time."""
-        return 0 if self.ahead else self.at
+    version: int
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """All stock of one producer at one moment; `leaves` says when (ms) a product leaves it in a cycle."""
+    """All stock of one producer."""
 
     stocks: dict[bytes, Counted]
     asides: dict[bytes, list[Aside]]
-    leaves: dict[tuple[CycleKey, bytes], int] = field(default_factory=dict)
 
     def stock(self, product: bytes) -> Counted:
         """Return how much was counted; nothing where no count was ever made."""
-        return self.stocks.get(product, Counted("counted", 0, 0))
+        return self.stocks.get(product, Counted("counted", 0, 0, 0))
 
     def free(self, product: bytes, cycle: CycleKey | None = None) -> int | None:
         """Return what can still be set aside, in `cycle` where each has its own; below zero when short.
@@ -86,18 +84,13 @@ class Shelf:
         None stands for no limit.
         """
         stock = self.stock(product)
-        taken = [self.taken(each) for each in self.asides.get(product, ())]
-        return free(stock.mode, stock.on_hand, stock.since, taken, cycle)
+        taken = [Taken(each.cycle, each.quantity, each.lies(stock.version)) for each in self.asides.get(product, ())]
+        return free(stock.mode, stock.on_hand, taken, cycle)
 
-    def taken(self, aside: Aside) -> Taken[CycleKey]:
-        """Return what an allotment takes, and when it leaves the shelf: never before it was given."""
-        leaves = self.leaves.get((aside.cycle, aside.product))
-        return Taken(aside.cycle, None if leaves is None else max(leaves, aside.given_at), aside.quantity)
-
-    def weighs(self, aside: Aside, cycle: CycleKey | None = None) -> bool:
-        """Say whether an allotment is taken from what there is now, or of the quantity for `cycle`."""
+    def lies(self, aside: Aside) -> int:
+        """Return how much of what is set aside is among what was counted last; 0 for goods that are not counted."""
         stock = self.stock(aside.product)
-        return weighs_on(self.taken(aside), stock.mode, stock.since, cycle)
+        return aside.lies(stock.version) if stock.mode == "counted" else 0
 
     def aside(self, cycle: CycleKey, hub: bytes, device: bytes, product: bytes) -> Aside:
         """Return what is set aside for a device of a hub; one of nothing where nothing is."""
@@ -106,15 +99,12 @@ class Shelf:
         return next(found, Aside(cycle, hub, device, product))
 
 
-def shelf_of(db: sqlite3.Connection, producer: bytes, now: int = LATEST) -> Shelf:
-    """Return where all stock of a producer is at `now` (ms), as far as this home may know.
-
-    Against a count that is dated later than that, all that is set aside weighs. Without a time all dates are believed.
-    """
+def shelf_of(db: sqlite3.Connection, producer: bytes) -> Shelf:
+    """Return where all stock of a producer is, as far as this home may know."""
     stocks = {
-        local: Counted(mode, on_hand, at, ahead=at > now + AHEAD)
-        for local, mode, on_hand, at in db.execute(
-            "SELECT s.local, s.mode, s.on_hand, s.timestamp FROM stock s JOIN party m ON m.ref = s.owner"
+        local: Counted(mode, on_hand, at, version)
+        for local, mode, on_hand, at, version in db.execute(
+            "SELECT s.local, s.mode, s.on_hand, s.timestamp, s.version FROM stock s JOIN party m ON m.ref = s.owner"
             " WHERE m.id = ?",
             (producer,),
         )
@@ -122,11 +112,7 @@ def shelf_of(db: sqlite3.Connection, producer: bytes, now: int = LATEST) -> Shel
     asides: defaultdict[bytes, list[Aside]] = defaultdict(list)
     for each in asides_of(db, producer):
         asides[each.product].append(each)
-    held = {(each.cycle, each.product) for listed in asides.values() for each in listed}
-    cycles = {cycle.key: cycle for cycle in list_cycles(db, 0)} if held else {}
-    deliveries = Deliveries(db, producer)
-    leaves = {(key, product): deliveries.leaves(cycles[key], product) for key, product in held if key in cycles}
-    return Shelf(stocks, dict(asides), leaves)
+    return Shelf(stocks, dict(asides))
 
 
 def asides_of(db: sqlite3.Connection, producer: bytes, cycle: CycleKey | None = None) -> list[Aside]:
@@ -140,12 +126,14 @@ def asides_of(db: sqlite3.Connection, producer: bytes, cycle: CycleKey | None = 
     asked = "f.cycle_owner, f.cycle, f.hub, f.device, f.product, f.quantity, f.override, f.version, f.timestamp"
     lowered = _by_place(db, asked, "lower", chosen, values)
     given = _by_place(db, asked.replace("f.override", "0"), "allotment", chosen, values)
+    gone = _left(db, chosen, values)
     found = []
     for place, (quantity, _, version, given_at) in given.items():
         owner, local, hub, device, product = place
         ordered, promised = told.get((owner, local, hub, product), (0, 0))
         (back,) = returned.get(place, (0,))
         least, override, asked_version, _ = lowered.get(place, (None, False, 0, 0))
+        left, said_at = gone.get((owner, local, device, product), (NOTHING, 0))
         found.append(
             Aside(
                 cycle=(owner, local),
@@ -161,6 +149,8 @@ def asides_of(db: sqlite3.Connection, producer: bytes, cycle: CycleKey | None = 
                 versions=(version, asked_version),
                 given_at=given_at,
                 overdrawn=back > quantity,
+                left=left,
+                said_at=said_at,
             )
         )
     return found
@@ -186,3 +176,18 @@ def _by_place(
         chosen += " AND NOT EXISTS (SELECT 1 FROM member r WHERE r.id = o.id AND r.removed)"
     query = f"SELECT {columns} FROM {table} f JOIN party o ON o.ref = f.owner WHERE {whose} = ?{chosen}"  # noqa: S608 - names of ours
     return {tuple(row[:width]): tuple(row[width:]) for row in db.execute(query, values)}
+
+
+def _left(
+    db: sqlite3.Connection, chosen: str, values: Sequence[bytes]
+) -> dict[tuple[bytes, bytes, bytes, bytes], tuple[Left, int]]:
+    """Return what a producer says has left, and when it said so (ms), by cycle, device and product."""
+    query = "SELECT f.body, f.timestamp FROM delivered f JOIN party o ON o.ref = f.owner WHERE o.id = ?"
+    found: dict[tuple[bytes, bytes, bytes, bytes], tuple[Left, int]] = {}
+    for body, said_at in db.execute(query + chosen, values):
+        part = _delivered.decode(body)
+        for row in part.rows:
+            place = (part.cycle_owner, part.cycle, part.device, row.product)
+            said = (Left(row.stock, row.given, row.held), said_at)
+            found[place] = max(found.get(place, said), said)
+    return found

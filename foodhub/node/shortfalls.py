@@ -12,10 +12,13 @@ from foodhub.catalog.naming import base32_id
 from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
 from foodhub.node.allotments import UNITS, place_of
+from foodhub.node.bought import Bought
+from foodhub.node.buyers import Buyer
 from foodhub.node.cycles import CycleRow
 from foodhub.node.hat import Hat, shown_name
 from foodhub.node.households import has_keys
 from foodhub.node.products import product_statement
+from foodhub.node.sellers import in_name_of, seller_of
 from foodhub.node.standing import require_standing
 from foodhub.orders.reserving import MAX_REASON, Shortfall, shortfall_faults
 from foodhub.orders.statements import derived_id
@@ -25,7 +28,9 @@ from foodhub.store.transaction import Transaction
 class ShortfallRow(msgspec.Struct, frozen=True):
     """What there is of a product for a hub in a cycle (pieces, g or ml), and why not more.
 
-    `promised` is what the hub told that it promised.
+    `ordered` and `promised` are what the hub told: the sum of what is ordered, and what it promised, which of goods on
+    demand or by the case it does with its purchase order. `written_by` says who wrote it for the producer, "" where
+    that one did itself, and `told` how it had said it.
     """
 
     product: str
@@ -36,26 +41,40 @@ class ShortfallRow(msgspec.Struct, frozen=True):
     hub_id: str
     unit: str
     available: int
+    ordered: int
     promised: int
     reason: str
+    written_by: str = ""
+    told: str = ""
 
 
 def declare_shortfall(
-    tx: Transaction, hat: Hat, cycle: CycleRow, wanted: Mapping[bytes, int], reason: str, hub: bytes | None = None
+    tx: Transaction,
+    hat: Hat,
+    cycle: CycleRow,
+    wanted: Mapping[bytes, int],
+    reason: str,
+    hub: bytes | None = None,
+    *,
+    seller: Buyer | None = None,
 ) -> int:
     """Tell a hub of a cycle (None: its owner) that there is only so much of our products; return how many are new.
+
+    With a `seller` they are that one's products, for whom we write.
 
     Raises:
         RefusedError: a product is not ours, the hub is not in the cycle, or `bad_reason`.
     """
     require_standing(tx.db, hat)
+    seller = seller or seller_of(tx.db, hat)
+    own = in_name_of(tx.db, hat, seller)
     hub, _device = place_of(tx.db, cycle, hub)
     statements = []
     for product, available in wanted.items():
-        if product_statement(tx.db, hat.member, product) is None:
-            raise RefusedError("not_your_product", N_("{name} sells no such product."), name=hat.name)
+        if product_statement(tx.db, own.member, product) is None:
+            raise RefusedError("not_your_product", N_("{name} sells no such product."), name=own.name)
         local = derived_id(b"shortfall", *cycle.key, hub, product)
-        version, *before = _said(tx.db, hat, local)
+        version, *before = _said(tx.db, own, local)
         if [available, reason] != before:
             statements.append(Shortfall(local, version + 1, *cycle.key, hub, product, available, reason))
     for each in statements:
@@ -70,7 +89,7 @@ def declare_shortfall(
         if not has_keys(tx.db, hub):
             name = shown_name(tx.db, hub)
             raise RefusedError("no_box_key", N_("{hub} can't be written to yet."), N_("Sync first."), hub=name)
-        tx.append(hat.member, Log.TRADE, statements, readers=[hub])
+        tx.append(hat.member, Log.TRADE, [seller.enclose(each) for each in statements], readers=[hub])
     return len(statements)
 
 
@@ -86,14 +105,17 @@ def _said(db: sqlite3.Connection, hat: Hat, local: bytes) -> tuple[int, ...]:
 def list_shortfalls(db: sqlite3.Connection, cycle: CycleRow) -> list[ShortfallRow]:
     """Return what producers lack in a cycle, as far as this home was told, by product."""
     found = db.execute(
-        "SELECT m.id, s.hub, s.product, s.available, s.reason FROM shortfall s JOIN party m ON m.ref = s.owner"
+        "SELECT m.id, s.hub, s.product, s.available, s.reason, s.told, w.id FROM shortfall s"
+        " JOIN party m ON m.ref = s.owner LEFT JOIN party w ON w.ref = s.spoken"
         " WHERE s.cycle_owner = ? AND s.cycle = ?",
         cycle.key,
     ).fetchall()
+    bought = Bought(db, [cycle])
     rows = []
-    for producer, hub, product, available, reason in found:
+    for producer, hub, product, available, reason, told, writer in found:
         statement = product_statement(db, producer, product)
         if statement is not None:
+            ordered, promised = _sums(db, cycle, hub, (producer, product))
             rows.append(
                 ShortfallRow(
                     product=f"{statement.name}, {statement.variant}" if statement.variant else statement.name,
@@ -104,19 +126,24 @@ def list_shortfalls(db: sqlite3.Connection, cycle: CycleRow) -> list[ShortfallRo
                     hub_id=base32_id(hub),
                     unit=UNITS[statement.price_per],
                     available=available,
-                    promised=_promised(db, cycle, hub, (producer, product)),
+                    ordered=ordered,
+                    promised=bought.promised(cycle.key, hub, (producer, product), promised),
                     reason=reason,
+                    written_by=shown_name(db, writer) if writer else "",
+                    told=told,
                 )
             )
     return sorted(rows, key=lambda row: (row.producer, row.product, row.hub))
 
 
-def _promised(db: sqlite3.Connection, cycle: CycleRow, hub: bytes, product: tuple[bytes, bytes]) -> int:
+def _sums(db: sqlite3.Connection, cycle: CycleRow, hub: bytes, product: tuple[bytes, bytes]) -> tuple[int, int]:
+    """Return how much a hub told that is ordered and promised of a product."""
     local = derived_id(b"total", *cycle.key, *product)
     row = db.execute(
-        "SELECT t.promised FROM total t JOIN party h ON h.ref = t.owner WHERE h.id = ? AND t.local = ?", (hub, local)
+        "SELECT t.ordered, t.promised FROM total t JOIN party h ON h.ref = t.owner WHERE h.id = ? AND t.local = ?",
+        (hub, local),
     ).fetchone()
-    return int(row[0]) if row else 0
+    return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 def shortfall_of(

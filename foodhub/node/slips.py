@@ -11,16 +11,18 @@ import msgspec
 
 from foodhub.catalog.naming import base32_id
 from foodhub.errors import N_, NotThereError, UsageError
-from foodhub.log.body import Unread
+from foodhub.log.encoding import Key, decode, encode
 from foodhub.log.faults import PeerFault
 from foodhub.log.header import Log
 from foodhub.log.showing import look, show
+from foodhub.node.buyers import names_of
+from foodhub.node.confirmations import confirmed_to, joined
 from foodhub.node.cycles import CycleRow
 from foodhub.node.exchanges import exchange_of
 from foodhub.node.hat import Hat, circuit_id, shown_name
 from foodhub.node.supplies import aggregators_of
 from foodhub.orders.cases import pool_of
-from foodhub.orders.closing import Confirmation, ConfirmedLine, Slip
+from foodhub.orders.closing import Confirmation, ConfirmedLine, Slip, confirmation_faults
 from foodhub.orders.exchanges import Filled
 from foodhub.orders.slips import fault_of, overlap
 from foodhub.store.fold import READERS
@@ -28,7 +30,8 @@ from foodhub.store.outgoing import read_run
 from foodhub.store.schema import SEQ_BITS
 from foodhub.store.transaction import Transaction
 
-_confirmations = msgspec.msgpack.Decoder(Confirmation)
+_files = msgspec.msgpack.Decoder(tuple[Key, list[bytes]])
+"""A file of slips: the customer, and what shows each entry in which its confirmation stands."""
 
 
 class SlipRow(msgspec.Struct, frozen=True):
@@ -64,15 +67,12 @@ class Contradiction(msgspec.Struct, frozen=True):
 
 
 def list_slips(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> list[SlipRow]:
-    """Return the slips that a member, or whom it represents, got in a cycle, each worked out again."""
-    rows = db.execute(
-        "SELECT o.id, c.body FROM confirmation c JOIN party o ON o.ref = c.owner"
-        " WHERE c.cycle_owner = ? AND c.cycle = ? AND (c.buyer = ? OR EXISTS"
-        " (SELECT 1 FROM represented r JOIN party w ON w.ref = r.owner WHERE r.member = c.buyer AND w.id = ?))"
-        " ORDER BY o.id, c.buyer",
-        (*cycle.key, hat.member, hat.member),
-    ).fetchall()
-    return [row for owner, body in rows for row in _slips(db, owner, _confirmations.decode(body))]
+    """Return the slips that a member, whom it represents, or whom it was confirmed to be got in a cycle, worked out."""
+    stands_for = db.execute(
+        "SELECT r.member FROM represented r JOIN party w ON w.ref = r.owner WHERE w.id = ?", (hat.member,)
+    )
+    buyers = {*names_of(db, hat), *(member for (member,) in stands_for)}
+    return [row for owner, said in confirmed_to(db, buyers, cycle.key) for row in _slips(db, owner, said)]
 
 
 def _slips(db: sqlite3.Connection, aggregator: bytes, said: Confirmation) -> Iterator[SlipRow]:
@@ -114,29 +114,34 @@ def export_slips(tx: Transaction, hat: Hat, cycle: CycleRow) -> bytes:
     """Return the bytes that show the confirmation which a member got in a cycle, with all its slips.
 
     Raises:
-        NotThereError: it got none, or its entry is not whole here.
+        NotThereError: it got none, or its entries are not whole here.
     """
-    row = tx.db.execute(
-        "SELECT o.id, c.place, l.author FROM confirmation c JOIN party o ON o.ref = c.owner"
-        " JOIN log l ON l.ref = c.place >> ? WHERE c.cycle_owner = ? AND c.cycle = ? AND c.buyer = ?"
-        " ORDER BY c.timestamp DESC LIMIT 1",
-        (SEQ_BITS, *cycle.key, hat.member),
-    ).fetchone()
-    missing = NotThereError(
-        "no_slip",
-        N_('{name} was confirmed nothing in "{cycle}" yet.'),
-        N_("Slips come with the confirmation, after the close."),
-        name=hat.name,
-        cycle=cycle.name,
-    )
-    if row is None:
-        raise missing
-    owner, place, author = row
-    seq = place & ((1 << SEQ_BITS) - 1)
-    found = read_run(tx.db, author, int(Log.TRADE), seq - 1)
-    shown = None if found is None else show(found[0], found[1][0], tx.keyring.opening_secrets(tx.db, owner))
-    if shown is None:
-        raise missing
+    found = confirmed_to(tx.db, names_of(tx.db, hat), cycle.key)
+    owner, said = max(found, key=lambda each: each[0] == cycle.key[0], default=(b"", None))
+    shown = [] if said is None else _show(tx, owner, said)
+    if said is None or None in shown:
+        raise NotThereError(
+            "no_slip",
+            N_('{name} was confirmed nothing in "{cycle}" yet.'),
+            N_("Slips come with the confirmation, after the close."),
+            name=hat.name,
+            cycle=cycle.name,
+        )
+    return encode((said.buyer, shown))
+
+
+def _show(tx: Transaction, owner: bytes, said: Confirmation) -> list[bytes | None]:
+    """Return what shows each entry in which parts of a confirmation stand, None for one that can't be opened."""
+    rows = tx.db.execute(
+        "SELECT DISTINCT c.place, l.author FROM confirmation c JOIN party o ON o.ref = c.owner"
+        " JOIN log l ON l.ref = c.place >> ? WHERE o.id = ? AND c.cycle_owner = ? AND c.cycle = ? AND c.buyer = ?"
+        " AND c.version = ? ORDER BY c.place",
+        (SEQ_BITS, owner, said.cycle_owner, said.cycle, said.buyer, said.version),
+    ).fetchall()
+    secrets, shown = tx.keyring.opening_secrets(tx.db, owner), []
+    for place, author in rows:
+        found = read_run(tx.db, author, int(Log.TRADE), (place & ((1 << SEQ_BITS) - 1)) - 1)
+        shown.append(None if found is None else show(found[0], found[1][0], secrets))
     return shown
 
 
@@ -144,25 +149,31 @@ def read_slips(db: sqlite3.Connection, data: bytes) -> tuple[bytes, Confirmation
     """Return who signed slips that somebody shows, and the confirmation that holds them.
 
     Raises:
-        UsageError: `bad_slips`: they are no slips, of another circuit, or not signed by a member of this one.
+        UsageError: `bad_slips`: they are no slips, not all of them, or not signed by a member of this circuit.
     """
     try:
-        seen = look(circuit_id(db), data)
-        statements = READERS[Log.TRADE].read(seen.body)
+        buyer, shown = decode(_files, data)
+        seen = [look(circuit_id(db), each) for each in shown]
+        parts = [
+            said
+            for each in seen
+            for said in READERS[Log.TRADE].read(each.body)
+            if isinstance(said, Confirmation) and confirmation_faults(said) is None and said.buyer == buyer
+        ]
     except PeerFault:
         raise _no_slips() from None
-    row = db.execute("SELECT member FROM device WHERE key = ?", (seen.author,)).fetchone()
-    for each in statements:
-        if row is not None and not isinstance(each, Unread) and isinstance(each, Confirmation):
-            return row[0], each
-    raise _no_slips()
+    rows = [db.execute("SELECT member FROM device WHERE key = ?", (each.author,)).fetchone() for each in seen]
+    found = joined(parts) if len({(each.cycle_owner, each.cycle) for each in parts}) == 1 else None
+    if found is None or None in rows or len(set(rows)) > 1:
+        raise _no_slips()
+    return rows[0][0], found
 
 
 def _no_slips() -> UsageError:
     return UsageError(
         "bad_slips",
         N_("This file shows no slips that a member of this circuit signed."),
-        N_("Ask for a file made with: foodhub slip export"),
+        N_("Ask for a file made with: foodhub slip export CYCLE FILE"),
     )
 
 

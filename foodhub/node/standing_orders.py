@@ -17,7 +17,8 @@ from foodhub.node.closing import close_of
 from foodhub.node.cycles import CycleRow, in_ms, list_cycles
 from foodhub.node.exchanges import Exchange, exchange_of
 from foodhub.node.hat import Hat, currency, shown_name
-from foodhub.node.orders import placements
+from foodhub.node.households import has_keys
+from foodhub.node.placements import placements
 from foodhub.node.placing import append_order
 from foodhub.node.products import list_products
 from foodhub.node.standing import require_standing
@@ -134,6 +135,8 @@ def _due(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[Order]:
             opened_since = in_ms(cycle.opens) >= row.since
             if seller is None or not opened_since or now >= seller.closes or close_of(db, cycle) is not None:
                 continue
+            if not has_keys(db, seller.aggregator):
+                continue  # who can't be written to stops nothing else; it is ordered once that one can
             local = derived_id(b"standing", row.statement.local, *cycle.key)
             if any(placements(db, "m.id = ? AND p.local = ?", [member, local]) for member in names_of(db, hat)):
                 continue

@@ -208,6 +208,11 @@ def admitted(db: sqlite3.Connection, hat: Hat) -> bool | None:
     return None if row is None else bool(row[0])
 
 
+def is_unsealed(db: sqlite3.Connection) -> bool:
+    """Say whether this home came out of a backup and has no keys yet, so that it can't read what was sealed to it."""
+    return db.execute("SELECT 1 FROM meta WHERE key = 'read_only' AND value = 'restored_backup'").fetchone() is not None
+
+
 def read_only_error(reason: str) -> RefusedError:
     """Return why this home may not sign any more, as `StatusRow.read_only` names it."""
     from foodhub.store.guard import refused

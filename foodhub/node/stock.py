@@ -5,7 +5,8 @@ signed again, since it says of a later moment what lies on the shelf.
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -18,16 +19,20 @@ from foodhub.errors import N_, NotThereError, RefusedError, UsageError
 from foodhub.log.encoding import LIMIT
 from foodhub.log.header import Log
 from foodhub.node.allotments import UNITS
-from foodhub.node.clocks import require_clock
-from foodhub.node.cycles import list_cycles
+from foodhub.node.bought import Bought
+from foodhub.node.buyers import Buyer
+from foodhub.node.cycles import CycleRow, list_cycles
+from foodhub.node.delivered import say_left
 from foodhub.node.hat import Hat, shown_name
 from foodhub.node.products import ProductRow, list_products, read_count, require_seller, stock_statement
 from foodhub.node.rights import require_right
 from foodhub.node.shelf import Aside, Shelf, shelf_of
+from foodhub.node.standing import require_standing
 from foodhub.node.terms import case_of
 from foodhub.quantity import Unit
 from foodhub.store.transaction import Transaction
 
+_BY_CYCLE = ("per_cycle", "capped")
 MAX_PASTED = 20_000
 """Characters of a pasted list."""
 
@@ -56,7 +61,8 @@ class StockRow(msgspec.Struct, frozen=True):
     """A product of ours and where its stock is, in pieces, g or ml.
 
     `on_hand` is what was counted, or the quantity for each cycle, by `mode`; None on demand. `free` is what nobody
-    holds of it, None without a limit; `short` how much more is held than there is. `case` is 0 for no case.
+    holds of it, None without a limit; `short` how much more is held than there is. `case` is 0 for no case. Where this
+    home does not know what is set aside, `set_aside`, `promised` and `free` are None.
     """
 
     product: str
@@ -65,8 +71,8 @@ class StockRow(msgspec.Struct, frozen=True):
     mode: StockMode
     on_hand: int | None
     counted_at: datetime | None
-    set_aside: int
-    promised: int
+    set_aside: int | None
+    promised: int | None
     free: int | None
     short: int
     case: int
@@ -105,21 +111,28 @@ def _explain(db: sqlite3.Connection, hat: Hat, text: str) -> None:
         )
     raise RefusedError(
         "not_your_product",
-        N_("{name} is a product of {producer}, not of {own}."),
-        N_("Which products are yours: foodhub product list --producer {own}"),
+        N_("{name} is a product of {producer}, not of {hat}."),
+        N_('Which products are yours: foodhub product list --producer "{hat}"'),
         name=row.name,
         producer=row.producer,
-        own=hat.name,
+        hat=hat.name,
     )
 
 
-def set_stock(tx: Transaction, hat: Hat, wanted: Mapping[bytes, int | None], mode: StockMode | None = None) -> int:
+def set_stock(
+    tx: Transaction,
+    hat: Hat,
+    wanted: Mapping[bytes, int | None],
+    mode: StockMode | None = None,
+    delivered: Sequence[CycleRow] = (),
+) -> int:
     """Count products of ours; return how many statements that took. None stands for made on demand.
 
-    Without a `mode` each keeps its own, and what was on demand is counted from now on.
+    Without a `mode` each keeps its own, and what was on demand is counted from now on. What was sold in the cycles
+    `delivered` has left the shelf.
 
     Raises:
-        RefusedError: this member sells nothing, or another device keeps its stock.
+        RefusedError: this member sells nothing, another device keeps its stock, or `cycle_still_open`.
     """
     require_seller(tx.db, hat)
     require_right(tx.db, hat, "stock")
@@ -129,8 +142,8 @@ def set_stock(tx: Transaction, hat: Hat, wanted: Mapping[bytes, int | None], mod
         said = restated(product, held, quantity, mode)
         if held is None or said.mode == "counted" or msgspec.structs.replace(said, version=held.version) != held:
             statements.append(said)
+    say_left(tx, hat, statements, delivered)
     if statements:
-        require_clock(tx, hat)
         tx.append(hat.member, Log.CATALOG, statements)
     return len(statements)
 
@@ -150,9 +163,20 @@ def set_case(tx: Transaction, hat: Hat, product: bytes, size: int, minimum: int,
     Raises:
         RefusedError: this member sells nothing, or `bad_case`.
     """
-    require_seller(tx.db, hat)
-    held = case_of(tx.db, hat.member, product)
-    case = Case(product, held.version if held else 1, size, minimum, word, broken)
+    return state_case(tx, hat, Case(product, 1, size, minimum, word, broken), Buyer(hat.member))
+
+
+def state_case(tx: Transaction, hat: Hat, case: Case, seller: Buyer) -> bool:
+    """Say the case of a product of a seller, for whom we may write; its version is set here. Return whether it is new.
+
+    Raises:
+        RefusedError: this member sells nothing itself, what it signs counts no more, or `bad_case`.
+    """
+    if seller.member == hat.member:
+        require_seller(tx.db, hat)
+    require_standing(tx.db, hat)
+    held = case_of(tx.db, seller.member, case.local)
+    case = msgspec.structs.replace(case, version=held.version if held else 1)
     if case == held:
         return False
     case = msgspec.structs.replace(case, version=held.version + 1 if held else 1)
@@ -166,7 +190,7 @@ def set_case(tx: Transaction, hat: Hat, product: bytes, size: int, minimum: int,
             N_("Write it like: foodhub stock case Juice=6 --word carton"),
             rule=fault,
         )
-    tx.append(hat.member, Log.CATALOG, [case])
+    tx.append(hat.member, Log.CATALOG, [seller.enclose(case)])
     return True
 
 
@@ -212,57 +236,58 @@ def read_amount(name: str, per: str, text: str) -> int:
     return amount
 
 
-def list_stock(db: sqlite3.Connection, hat: Hat, now: int) -> list[StockRow]:
-    """Return where the stock of each product of ours is, by name; cycles that are over and counted are left out."""
-    shelf = shelf_of(db, hat.member, now)
+def list_stock(db: sqlite3.Connection, hat: Hat, now: int, *, known: bool = True) -> list[StockRow]:
+    """Return where the stock of each product of ours is, by name; cycles that are over and counted are left out.
+
+    Where it is not `known` what is set aside, nothing is said of that, nor of what is free.
+    """
+    shelf = shelf_of(db, hat.member)
     cycles = {cycle.key: cycle for cycle in list_cycles(db, now)}
     running = {key for key, cycle in cycles.items() if cycle.state != "closed"}
-    names = {key: (cycle.name, cycle.id) for key, cycle in cycles.items()}
+    bought = Bought(db, cycles.values())
     rows = []
     for row in list_products(db, producer=hat.member):
         local = id_bytes(row.id)
-        listed = [each for each in shelf.asides.get(local, ()) if _stands(shelf, each, running)]
-        rows.append(_stock_row(db, hat, row, shelf, listed, names))
+        if known:
+            listed = [each for each in shelf.asides.get(local, ()) if _stands(shelf, each, running)]
+            asides = [_aside_row(db, shelf, each, cycles.get(each.cycle), bought, hat.member) for each in listed]
+            asides.sort(key=lambda each: (each.cycle, each.cycle_id, each.hub_id))
+            rows.append(_stock_row(db, hat, row, shelf, asides))
+        else:
+            bare = _stock_row(db, hat, row, replace(shelf, asides={}), [])
+            rows.append(msgspec.structs.replace(bare, set_aside=None, promised=None, free=None))
     return rows
 
 
 def _stands(shelf: Shelf, aside: Aside, running: set[tuple[bytes, bytes]]) -> bool:
     """Say whether something set aside is still of interest: in a cycle that runs, or still on the shelf."""
-    counted = shelf.stock(aside.product).mode == "counted"
-    return aside.cycle in running or (counted and aside.quantity > 0 and shelf.weighs(aside))
+    return aside.cycle in running or shelf.lies(aside) > 0
 
 
-def _stock_row(
-    db: sqlite3.Connection,
-    hat: Hat,
-    row: ProductRow,
-    shelf: Shelf,
-    listed: list[Aside],
-    names: Mapping[tuple[bytes, bytes], tuple[str, str]],
-) -> StockRow:
+def _aside_row(
+    db: sqlite3.Connection, shelf: Shelf, each: Aside, cycle: CycleRow | None, bought: Bought, producer: bytes
+) -> AsideRow:
+    by_cycle = shelf.stock(each.product).mode in _BY_CYCLE
+    held, product = each.given - each.returned, (producer, each.product)
+    return AsideRow(
+        cycle=cycle.name if cycle else "",
+        cycle_id=cycle.id if cycle else base32_id(each.cycle[1]),
+        hub=shown_name(db, each.hub),
+        hub_id=base32_id(each.hub),
+        set_aside=each.quantity,
+        returned=each.returned,
+        lowered=each.lowered,
+        override=each.override and held > each.quantity,
+        ordered=each.ordered,
+        promised=bought.promised(each.cycle, each.hub, product, each.promised, held),
+        free=shelf.free(each.product, each.cycle) if by_cycle else None,
+    )
+
+
+def _stock_row(db: sqlite3.Connection, hat: Hat, row: ProductRow, shelf: Shelf, asides: list[AsideRow]) -> StockRow:
     local = id_bytes(row.id)
-    stock, case = shelf.stock(local), case_of(db, hat.member, local)
-    by_cycle = stock.mode in {"per_cycle", "capped"}
-    asides = []
-    for each in sorted(listed, key=lambda each: (names.get(each.cycle, ("", "")), each.hub)):
-        cycle, cycle_id = names.get(each.cycle, ("", base32_id(each.cycle[1])))
-        asides.append(
-            AsideRow(
-                cycle=cycle,
-                cycle_id=cycle_id,
-                hub=shown_name(db, each.hub),
-                hub_id=base32_id(each.hub),
-                set_aside=each.quantity,
-                returned=each.returned,
-                lowered=each.lowered,
-                override=each.override and each.given - each.returned > each.quantity,
-                ordered=each.ordered,
-                promised=each.promised,
-                free=shelf.free(local, each.cycle) if by_cycle else None,
-            )
-        )
-    free = shelf.free(local)
-    lacks = [-(each.free or 0) for each in asides] if by_cycle else [-(free or 0)]
+    stock, case, free = shelf.stock(local), case_of(db, hat.member, local), shelf.free(local)
+    lacks = [-(each.free or 0) for each in asides] if stock.mode in _BY_CYCLE else [-(free or 0)]
     return StockRow(
         product=f"{row.name}, {row.variant}" if row.variant else row.name,
         product_id=row.id,

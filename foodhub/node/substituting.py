@@ -20,8 +20,8 @@ from foodhub.node.desk import Desk
 from foodhub.node.hat import Hat
 from foodhub.node.orders import OrderRow
 from foodhub.node.purchasing import whole_cases
-from foodhub.node.remarks import consents_of
-from foodhub.node.settling import SUBSTITUTED, fitted, next_confirmation, send
+from foodhub.node.remarks import consents_in
+from foodhub.node.settling import SUBSTITUTED, next_confirmation, send
 from foodhub.node.supplies import Key
 from foodhub.orders.closing import ConfirmedLine
 from foodhub.orders.statements import Consent
@@ -61,19 +61,19 @@ def substitute(tx: Transaction, hat: Hat, order: OrderRow, wanted: Substitution)
             number=order.number,
         )
     old, new = _terms(desk, wanted.old), _terms(desk, wanted.new)
-    _check_consent(_consent(tx.db, desk, buyer, wanted.old), old, new, wanted)
+    _check_consent(consents_in(tx.db, hat.member, desk.cycle.key).get((buyer, *wanted.old)), old, new, wanted)
     _check_price(old, new, wanted)
     if any((each.producer, each.product) == wanted.new for each in before.lines):
         raise RefusedError("ordered_already", N_("The order has {name} already."), name=new.name)
     _check_supply(tx.db, hat, desk, new, wanted)
     share = min(line.share, _left(line) - wanted.instead)
     less = msgspec.structs.replace(line, share=share, reason=SUBSTITUTED)
-    more = ConfirmedLine(*wanted.new, 0, 0, wanted.quantity, wanted.quantity, SUBSTITUTED, [])
+    more = ConfirmedLine(*wanted.new, 0, 0, wanted.quantity, wanted.quantity, SUBSTITUTED, "", [])
     lines = sorted(
         [less if each is line else each for each in before.lines] + [more],
         key=lambda each: (each.producer, each.product),
     )
-    send(tx, hat, [fitted(next_confirmation(desk.exchange, found, buyer, before, lines))])
+    send(tx, hat, [next_confirmation(desk.exchange, found, buyer, lines)])
 
 
 def _left(line: ConfirmedLine) -> int:
@@ -88,19 +88,12 @@ def _terms(desk: Desk, key: Key) -> Product:
     return terms
 
 
-def _consent(db: sqlite3.Connection, desk: Desk, buyer: bytes, key: Key) -> Consent | None:
-    """Return what the buyer lets stand in for a product, in the placements that hold it."""
-    places = [place for place in desk.book.demand(key).places if place[0] == buyer]
-    said = [consents_of(db, *place).get(key) for place in sorted(places)]
-    return next((consent for consent in said if consent), None)
-
-
 def _check_consent(consent: Consent | None, old: Product, new: Product, wanted: Substitution) -> None:
     if consent is None:
         raise RefusedError(
             "no_consent",
             N_("The buyer lets nothing stand in for {name}."),
-            N_("Ask; the buyer can say yes with: foodhub order remark"),
+            N_("Ask; the buyer can say yes with: foodhub order remark ORDER --substitute PRODUCT=ask"),
             name=old.name,
         )
     if consent == "ask" and not wanted.asked:

@@ -52,7 +52,7 @@ def _next(
         return None
     kept = lines or (before.lines if before else [])
     version, placed = (before.version + 1, before.placed) if before else (1, tx.now)
-    local = sum_id(exchange.cycle, number)
+    local = sum_id(exchange.aggregator, exchange.cycle, number)
     return Order(local, version, placed, *exchange.cycle, exchange.supplier, not lines, kept)
 
 

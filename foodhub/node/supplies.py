@@ -21,29 +21,47 @@ from foodhub.node.products import stock_statement
 from foodhub.node.standing import roles_of
 from foodhub.node.terms import case_in_cycle, terms_in_cycle
 from foodhub.orders.cases import Terms, part_of
-from foodhub.orders.closing import Confirmation, ConfirmedLine
-from foodhub.orders.statements import AnswerLine, Order, OrderLine, derived_id
+from foodhub.orders.closing import ConfirmedLine
+from foodhub.orders.statements import Order, OrderLine, derived_id
 from foodhub.store.circuit_view import CIRCUIT_ARRIVAL
 
 Key = tuple[bytes, bytes]
 """(producer, product)"""
 _lines = msgspec.msgpack.Decoder(list[OrderLine])
-_confirmations = msgspec.msgpack.Decoder(Confirmation)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     """What may be promised of a product: so much in all, None for nothing yet; and what those are told who get less.
 
-    Where it is not `decided`, that is said at the close.
+    Where it is not `decided`, that is said at the close. Of what lacks only the oldest `refused` are told that they get
+    less, None for all: for the rest the supplier was not asked yet, or has not answered.
     """
 
     available: int | None
     decided: bool
     reason: str = ""
+    refused: int | None = None
 
 
 _AT_THE_CLOSE = State(None, decided=False)
+_OPEN = {"", "by_hand"}
+"""Reasons of a supplier that leave open what becomes of what it does not promise."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What our supplier said of a product: of so much for which it `answered` it promises so much, and why not more."""
+
+    answered: int
+    promised: int
+    decided: bool
+    reason: str
+
+    @property
+    def refused(self) -> int:
+        """Return how much of it we do not get; what still waits for somebody's word is not refused."""
+        return 0 if self.reason in _OPEN else self.answered - self.promised
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +86,7 @@ class Supplies:
         self._cycle = cycle
         self._exchange = exchange
         self._goods: dict[Key, Goods] = _goods_of(db, book)
-        self._above: dict[Key, AnswerLine] = {}
+        self._above: dict[Key, _Heard] = {}
         self._behind: set[Key] = set()
         self.own = exchange.own_supplier
         self.aside = set_aside(db, exchange.aggregator, exchange.device, cycle) if self.own else {}
@@ -83,9 +101,16 @@ class Supplies:
         if answer is None:
             return
         self.came_too_late = self.came_too_late or answer.outcome != "received"
-        self._above |= {(line.producer, line.product): line for line in answer.lines}
+        behind = answer.order_version < order.version
+        asked = {} if behind else {(line.producer, line.product): line.quantity for line in order.lines}
+        for line in answer.lines:
+            key = (line.producer, line.product)
+            # A change that was not taken is answered with the lines of before: what was asked for besides is refused.
+            answered = max(line.quantity, asked.get(key, 0))
+            reason = line.reason or (answer.reason if line.quantity < answered else "")
+            self._above[key] = _Heard(answered, line.promised, line.decided, reason)
         # What was promised of an older version may shrink with the newer one, so nothing more is given of it.
-        if answer.order_version < order.version:
+        if behind:
             self._behind |= {(line.producer, line.product) for line in answer.lines}
 
     def goods(self, key: Key) -> Goods:
@@ -122,11 +147,11 @@ class Supplies:
             return None
         return max(promised, self.aside.get(key, 0)) if goods.by_the_case else promised
 
-    def state(self, key: Key, promised: int) -> State:
-        """Return what may be promised of a product in all, of which so much is `promised` already."""
+    def state(self, key: Key, wanted: int, promised: int) -> State:
+        """Return what may be promised of a product in all, of which so much is `wanted`, and `promised` already."""
         goods = self.goods(key)
         if not self.own:
-            return self._from_above(key, goods, promised)
+            return self._from_above(key, goods, wanted, promised)
         if goods.by_the_case:
             return _AT_THE_CLOSE
         if goods.terms is None:
@@ -135,14 +160,16 @@ class Supplies:
             return State(self.aside[key], decided=True, reason="allotment_exhausted")
         return _AT_THE_CLOSE if goods.on_demand else State(0, decided=True, reason="allotment_exhausted")
 
-    def _from_above(self, key: Key, goods: Goods, promised: int) -> State:
-        line = self._above.get(key)
-        if line is None or not line.decided:
+    def _from_above(self, key: Key, goods: Goods, wanted: int, promised: int) -> State:
+        heard = self._above.get(key)
+        if heard is None or not heard.decided:
             return _AT_THE_CLOSE
         if goods.by_the_case and self._exchange.rule(*key).filled != "hub":
             return _AT_THE_CLOSE
-        available = promised if key in self._behind or goods.terms is None else line.promised
-        return State(available, decided=True, reason=line.reason or "allotment_exhausted")
+        available = promised if key in self._behind or goods.terms is None else heard.promised
+        waits = wanted > heard.answered or (heard.reason in _OPEN and heard.promised < heard.answered)
+        reason = "allotment_exhausted" if heard.reason in _OPEN else heard.reason
+        return State(available, decided=True, reason=reason, refused=heard.refused if waits else None)
 
 
 def _goods_of(db: sqlite3.Connection, book: Book) -> dict[Key, Goods]:
@@ -154,16 +181,19 @@ def _goods_of(db: sqlite3.Connection, book: Book) -> dict[Key, Goods]:
     return book.goods
 
 
-def sum_id(cycle: tuple[bytes, bytes], part: int) -> bytes:
-    """Return the local id of an aggregator's order to its supplier; what fits no entry goes on in further parts."""
-    return derived_id(b"sum", *cycle, *([part.to_bytes(8, "big")] if part else []))
+def sum_id(aggregator: bytes, cycle: tuple[bytes, bytes], part: int) -> bytes:
+    """Return the local id of an aggregator's order to its supplier; what fits no entry goes on in further parts.
+
+    It is another one for each: a hub that itself orders from another sees its own order beside those of its groups.
+    """
+    return derived_id(b"sum", aggregator, *cycle, *([part.to_bytes(8, "big")] if part else []))
 
 
 def sum_orders(db: sqlite3.Connection, exchange: Exchange) -> list[Order]:
     """Return the orders that an aggregator has placed with its own supplier, part by part."""
     found: list[Order] = []
     while True:
-        local = sum_id(exchange.cycle, len(found))
+        local = sum_id(exchange.aggregator, exchange.cycle, len(found))
         row = db.execute(
             "SELECT p.version, p.placed, p.cycle_owner, p.cycle, p.hub, p.cancelled, p.lines FROM placement p"
             " JOIN party o ON o.ref = p.owner WHERE o.id = ? AND p.local = ?",

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from foodhub.log.encoding import LIMIT
 from foodhub.node.book import Book
 from foodhub.node.hat import Hat
-from foodhub.node.households import has_keys
+from foodhub.node.households import reader_of
 from foodhub.orders.statements import Total, derived_id
 from foodhub.store.transaction import Transaction
 
@@ -23,7 +23,7 @@ def tell_totals(
     Only sums of the products `among` may have changed; of any when None.
     """
     told = _told(tx.db, hat.member, cycle)
-    changed: defaultdict[bytes, list[Total]] = defaultdict(list)
+    changed: defaultdict[bytes | None, list[Total]] = defaultdict(list)
     for producer, product in sorted({*told, *book.demands} if among is None else among):
         demand = book.demand((producer, product))
         # More than can be signed means no more.
@@ -31,8 +31,8 @@ def tell_totals(
         version, *before = told.get((producer, product), (0, 0, 0))
         if sums != tuple(before):
             local = derived_id(b"total", *cycle, producer, product)
-            changed[producer].append(Total(local, version + 1, *cycle, producer, product, *sums))
-    readable = {producer: totals for producer, totals in changed.items() if has_keys(tx.db, producer)}
+            changed[reader_of(tx.db, producer)].append(Total(local, version + 1, *cycle, producer, product, *sums))
+    readable = {reader: totals for reader, totals in changed.items() if reader is not None}
     if readable:
         tx.append_to_each(hat.member, readable)
     return sum(map(len, readable.values()))

@@ -7,7 +7,7 @@ arrival number it has seen everything; from there on only what came later is a r
 import sqlite3
 
 from foodhub.log.header import Log
-from foodhub.node.counting import closed_at, part_id
+from foodhub.node.counting import closed_at, is_counted
 from foodhub.node.cycles import CycleRow, list_cycles
 from foodhub.node.exchanges import Exchange, exchange_of
 from foodhub.node.hat import Hat
@@ -59,16 +59,8 @@ def closings(db: sqlite3.Connection, hat: Hat, ours: list[bytes], now: int) -> l
     return [
         cycle
         for cycle, exchange in exchanges_at(db, hat, ours, now)
-        if (at := closed_at(db, exchange, cycle, now)) is not None and not _is_counted(db, hat, cycle, at)
+        if (at := closed_at(db, exchange, cycle, now)) is not None and not is_counted(db, hat.member, cycle.key, at)
     ]
-
-
-def _is_counted(db: sqlite3.Connection, hat: Hat, cycle: CycleRow, at: int) -> bool:
-    row = db.execute(
-        "SELECT 1 FROM counted c JOIN party o ON o.ref = c.owner WHERE o.id = ? AND c.local = ? AND c.at = ?",
-        (hat.member, part_id(cycle.key, 1), at),
-    ).fetchone()
-    return row is not None
 
 
 def exchanges_at(db: sqlite3.Connection, hat: Hat, ours: list[bytes], now: int) -> list[tuple[CycleRow, Exchange]]:
@@ -98,7 +90,7 @@ def _is_over(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> bool:
     row = db.execute("SELECT value FROM meta WHERE key = ?", (_over_key(hat, cycle.key),)).fetchone()
     if row is None:
         return False
-    values = {"hub": hat.member, "since": row[0], "cycle": cycle.key[1], "sum": sum_id(cycle.key, 0)}
+    values = {"hub": hat.member, "since": row[0], "cycle": cycle.key[1], "sum": sum_id(hat.member, cycle.key, 0)}
     return not any(db.execute(f"{query} LIMIT 1", values).fetchone() for query in _LATER)
 
 

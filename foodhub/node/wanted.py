@@ -10,7 +10,7 @@ from typing import NamedTuple
 from foodhub.catalog.naming import find, id_bytes
 from foodhub.catalog.product import ordered_quantity
 from foodhub.catalog.statements import Product
-from foodhub.errors import N_, NotThereError, RefusedError
+from foodhub.errors import N_, NotThereError, RefusedError, UsageError
 from foodhub.node.cycles import CycleRow
 from foodhub.node.products import ProductRow, find_product, list_products
 from foodhub.node.terms import terms_in_cycle
@@ -59,13 +59,29 @@ def read_changes(db: sqlite3.Connection, cycle: CycleRow, wanted: Sequence[tuple
 
     What is sold no more is read too, since there can be less of it; its terms say `withdrawn`.
     """
-    lines = []
+    lines: list[Wanted] = []
     for name, quantity in wanted:
         row = _find(db, name)
+        require_once(any(each.row.id == row.id for each in lines), row.name)
         terms = terms_in_cycle(db, id_bytes(row.producer_id), id_bytes(row.id), cycle) or _stated(row)
         amounts = (0, 0) if _is_zero(quantity) else _amounts(db, row, terms, quantity)
         lines.append(Wanted(row, terms, *amounts))
     return lines
+
+
+def require_once(known: bool, name: str) -> None:
+    """Make sure that a product that is named was not named before.
+
+    Raises:
+        UsageError: `product_twice`.
+    """
+    if known:
+        raise UsageError(
+            "product_twice",
+            N_("{name} stands there twice."),
+            N_("Name each product once, with all of it."),
+            name=name,
+        )
 
 
 def require_offered(lines: Iterable[Wanted], cycle: CycleRow) -> None:

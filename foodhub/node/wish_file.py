@@ -213,7 +213,7 @@ def _not_sure(
     return RefusedError(
         "not_sure",
         N_("Not all of it is sure: {listed}."),
-        N_("Write it as PRODUCT=QUANTITY with: foodhub wish set"),
+        N_("Write it with: foodhub wish set CYCLE HOUSEHOLD PRODUCT=QUANTITY"),
         listed="; ".join(said),
         unsure=[each.text for each in unsure],
     )

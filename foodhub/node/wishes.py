@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from foodhub.catalog.naming import Named, base32_id, find, id_bytes
-from foodhub.errors import N_, NotThereError, RefusedError, UsageError
+from foodhub.errors import N_, NotThereError, RefusedError
 from foodhub.log.header import Log
 from foodhub.node.amending import amend_order
 from foodhub.node.buyers import Buyer, as_itself
@@ -18,9 +18,10 @@ from foodhub.node.contacts import find_person
 from foodhub.node.cycles import CycleRow
 from foodhub.node.exchanges import Exchange, exchange_of, outgoing_of
 from foodhub.node.groups import own_group
-from foodhub.node.hat import Hat, shown_name
-from foodhub.node.households import group_of, households_of
-from foodhub.node.orders import OrderRow, list_orders, placements
+from foodhub.node.hat import Hat, member_name, shown_name
+from foodhub.node.households import basket_numbers, group_of, households_of
+from foodhub.node.orders import OrderRow, list_orders
+from foodhub.node.placements import placements
 from foodhub.node.placing import place_order
 from foodhub.node.represented import behalf, find_represented
 from foodhub.node.rights import require_right
@@ -45,12 +46,16 @@ class WishCell(msgspec.Struct, frozen=True):
 
 
 class WishRow(msgspec.Struct, frozen=True):
-    """The wish of a household; `number` is that of its basket, `told` how it said it where the group typed it."""
+    """The wish of a household; `number` is that of its basket, None where this home does not know it.
 
-    number: int
+    `told` is how it said it where the group typed it; `left` says that it is in the group no more, its wish stands.
+    """
+
+    number: int | None
     household: str | None
     household_id: str
     represented: bool
+    left: bool
     written_by: str
     told: str
     cells: list[WishCell]
@@ -124,7 +129,7 @@ def other_group(db: sqlite3.Connection, member: bytes, group: bytes) -> RefusedE
     return RefusedError(
         "other_group",
         N_("{name} does not buy through {group}."),
-        N_("Its own group is {own}.") if own else N_("It joins with: foodhub group join"),
+        N_("Its own group is {own}.") if own else N_('It joins with: foodhub group join "{group}"'),
         name=shown_name(db, member),
         group=shown_name(db, group),
         own=shown_name(db, own) if own else "",
@@ -143,7 +148,7 @@ def group_exchange(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> Exchang
         raise RefusedError(
             "not_in_cycle_hub",
             N_('{hub} sells nothing in "{cycle}".'),
-            N_("A group takes part with: foodhub cycle sell"),
+            N_('A group takes part with: foodhub cycle sell "{cycle}"'),
             hub=shown_name(db, group),
             cycle=cycle.name,
         )
@@ -194,10 +199,14 @@ def wish_table(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> WishTable:
             if each.writer:
                 written[each.owner] = shown_name(db, each.writer), each.told
     rows = []
-    for household in households_of(db, group):
-        cells = [WishCell(base32_id(key[1]), *sums) for key, sums in _sums(lines[household.id]).items()]
-        name = (household.number, household.name, base32_id(household.id), household.represented)
-        rows.append(WishRow(*name, *written.get(household.id, ("", "")), cells))
+    here = {each.id: each for each in households_of(db, group)}
+    numbers = basket_numbers(db, group)
+    # What was wanted stands after its household has left.
+    for member in [*here, *sorted(lines.keys() - here, key=lambda each: numbers.get(each, 0))]:
+        cells = [WishCell(base32_id(key[1]), *sums) for key, sums in _sums(lines[member]).items()]
+        represented = member in here and here[member].represented
+        name = (numbers.get(member), member_name(db, member), base32_id(member), represented, member not in here)
+        rows.append(WishRow(*name, *written.get(member, ("", "")), cells))
     head = (shown_name(db, group), base32_id(group), cycle.name, cycle.id)
     wanted = [line for each in lines.values() for line in each]
     return WishTable(*head, _products(db, group, cycle, wanted), rows)
@@ -245,7 +254,7 @@ def close_group(tx: Transaction, hat: Hat, cycle: CycleRow) -> None:
         raise RefusedError(
             "not_a_group_here",
             N_('{name} takes part in "{cycle}" as no group.'),
-            N_("Its coordinator closes a cycle with: foodhub cycle close"),
+            N_('Its coordinator closes a cycle with: foodhub cycle close "{cycle}"'),
             name=hat.name,
             cycle=cycle.name,
         )
@@ -253,26 +262,8 @@ def close_group(tx: Transaction, hat: Hat, cycle: CycleRow) -> None:
         raise RefusedError(
             "exchange_closed",
             N_('{name} takes no wishes in "{cycle}" now.'),
-            N_("Look at its times: foodhub cycle show"),
+            N_('Look at its times: foodhub cycle show "{cycle}"'),
             name=hat.name,
             cycle=cycle.name,
         )
     tx.append(hat.member, Log.CATALOG, [msgspec.structs.replace(before, version=before.version + 1, closes=tx.now)])
-
-
-def require_wishes(wanted: Sequence[Wanted]) -> None:
-    """Make sure that each product was named once.
-
-    Raises:
-        UsageError: `product_twice`.
-    """
-    seen: set[str] = set()
-    for each in wanted:
-        if each.row.id in seen:
-            raise UsageError(
-                "product_twice",
-                N_("{name} stands there twice."),
-                N_("Name each product once, with all of it."),
-                name=each.row.name,
-            )
-        seen.add(each.row.id)

@@ -229,7 +229,7 @@ def _line(product: Product, slip: Slip, reason: str) -> ConfirmedLine:
     ordered, tolerance = rows[0].quantity, rows[0].tolerance
     if len(rows) > 1:
         ordered, tolerance = sum(row.quantity for row in rows), sum(row.tolerance for row in rows)
-    return ConfirmedLine(*product, ordered, tolerance, share, share, "" if share >= ordered else reason, [slip])
+    return ConfirmedLine(*product, ordered, tolerance, share, share, "" if share >= ordered else reason, "", [slip])
 
 
 def _result(

@@ -9,8 +9,10 @@ from typing import Final, Literal
 
 import msgspec
 
+from foodhub.catalog.texts import text_fault
 from foodhub.log.encoding import Count, Key, LocalId, Moment, Seq
 from foodhub.orders.exchanges import ProductRule, Sharing, Spread
+from foodhub.orders.reserving import MAX_REASON
 from foodhub.orders.statements import derived_id
 
 _REASON: Final = re.compile("[a-z_]{0,40}")
@@ -123,7 +125,8 @@ class Slip(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class ConfirmedLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What became of one product: wanted, tolerated, confirmed at the close, and the share of what there is (if less).
 
-    A product given instead of another has nothing ordered, and the reason `substituted`.
+    A product given instead of another has nothing ordered, and the reason `substituted`. `note` is what its producer
+    said of the lack, "" where there is none.
     """
 
     producer: Key
@@ -133,13 +136,15 @@ class ConfirmedLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     confirmed: Count
     share: Count
     reason: str
+    note: str
     slips: list[Slip]
 
 
 class Confirmation(msgspec.Struct, frozen=True, array_like=True, tag="confirmation"):
-    """What an aggregator confirms to one customer in a cycle, for its close at `at`.
+    """Part `part` of `of` of what an aggregator confirms to one customer in a cycle, for its close at `at`.
 
-    `fingerprint` is that of the whole allocation.
+    All parts have one version; what is put together again is part 1 of 1. `fingerprint` is that of the whole
+    allocation.
     """
 
     local: LocalId
@@ -148,17 +153,24 @@ class Confirmation(msgspec.Struct, frozen=True, array_like=True, tag="confirmati
     cycle: LocalId
     buyer: Key
     at: Moment
+    part: Seq
+    of: Seq
     fingerprint: Key
     lines: list[ConfirmedLine]
 
 
 class Baskets(msgspec.Struct, frozen=True, array_like=True, tag="baskets"):
-    """What is in each numbered basket of a group that buys for its households: what their hub needs, without names."""
+    """Part `part` of `of` of what is in each numbered basket of a group that buys for its households.
+
+    It is what their hub needs, without names. All parts have one version; a long basket comes again under its number.
+    """
 
     local: LocalId
     version: Seq
     cycle_owner: Key
     cycle: LocalId
+    part: Seq
+    of: Seq
     rows: list[tuple[Seq, list[tuple[Key, LocalId, Count]]]]
 
 
@@ -167,30 +179,48 @@ def tally_faults(tally: Tally) -> str | None:
     return None if tally.local == derived_id(b"tally", tally.cycle_owner, tally.cycle) else "other_id"
 
 
+def counted_id(cycle: tuple[bytes, bytes], part: int) -> bytes:
+    """Return the local id of a part of the list of what counts in a cycle (owner, local id)."""
+    return derived_id(b"counted", *cycle, part.to_bytes(8, "big"))
+
+
+def confirmation_id(buyer: bytes, cycle: tuple[bytes, bytes], part: int) -> bytes:
+    """Return the local id of a part of what is confirmed to a customer in a cycle (owner, local id)."""
+    return derived_id(b"confirmation", buyer, *cycle, part.to_bytes(8, "big"))
+
+
+def baskets_id(cycle: tuple[bytes, bytes], part: int) -> bytes:
+    """Return the local id of a part of the baskets in a cycle (owner, local id)."""
+    return derived_id(b"baskets", *cycle, part.to_bytes(8, "big"))
+
+
 def counted_faults(counted: Counted) -> str | None:
     """Judge a part of the list at the close."""
-    local = derived_id(b"counted", counted.cycle_owner, counted.cycle, counted.part.to_bytes(8, "big"))
-    if counted.local != local:
+    if counted.local != counted_id((counted.cycle_owner, counted.cycle), counted.part):
         return "other_id"
     return None if counted.part <= counted.of else "part_of"
 
 
 def confirmation_faults(confirmation: Confirmation) -> str | None:
-    """Judge a confirmation: one for each customer and cycle, each product once, no share above what is confirmed."""
-    parts = (confirmation.buyer, confirmation.cycle_owner, confirmation.cycle)
-    if confirmation.local != derived_id(b"confirmation", *parts):
+    """Judge a part of a confirmation: each product once, no share above what is confirmed."""
+    cycle = (confirmation.cycle_owner, confirmation.cycle)
+    if confirmation.local != confirmation_id(confirmation.buyer, cycle, confirmation.part):
         return "other_id"
+    if confirmation.part > confirmation.of:
+        return "part_of"
     keys = [(line.producer, line.product) for line in confirmation.lines]
     if len(set(keys)) < len(keys):
         return "line_twice"
     if not all(_REASON.fullmatch(line.reason) for line in confirmation.lines):
         return "reason_characters"
-    return "share_too_large" if any(line.share > line.confirmed for line in confirmation.lines) else None
+    if any(line.share > line.confirmed for line in confirmation.lines):
+        return "share_too_large"
+    faults = (text_fault("note", line.note, 0, MAX_REASON) for line in confirmation.lines)
+    return next((fault for fault in faults if fault), None)
 
 
 def baskets_faults(baskets: Baskets) -> str | None:
-    """Judge baskets: one list for each cycle, each number once."""
-    if baskets.local != derived_id(b"baskets", baskets.cycle_owner, baskets.cycle):
+    """Judge a part of baskets."""
+    if baskets.local != baskets_id((baskets.cycle_owner, baskets.cycle), baskets.part):
         return "other_id"
-    numbers = [number for number, _ in baskets.rows]
-    return "named_twice" if len(set(numbers)) < len(numbers) else None
+    return None if baskets.part <= baskets.of else "part_of"

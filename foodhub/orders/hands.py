@@ -14,6 +14,7 @@ from foodhub.catalog.texts import text_fault
 from foodhub.log.encoding import Key, LocalId, Moment, Seq, encode
 from foodhub.log.keys import digest
 from foodhub.orders.purchase import PurchaseAnswer
+from foodhub.orders.reserving import Delivered, Lower, Shortfall
 from foodhub.orders.statements import Allot, Order, Profile, Remark, derived_id
 
 MAX_CARD = 200
@@ -24,7 +25,6 @@ FIELDS: tuple[Field, ...] = ("price", "stock", "label", "accept")
 MOST_VERSION = 2**40
 """From this version on nobody speaks for somebody else, so that the owner always finds one that is higher."""
 RepresentedRole = Literal["household", "producer"]
-REPRESENTED_ROLES: tuple[RepresentedRole, ...] = ("household", "producer")
 Mandated = Annotated[bytes, msgspec.Meta(max_length=16)]
 
 
@@ -39,11 +39,15 @@ class Contact(msgspec.Struct, frozen=True, array_like=True, tag="contact"):
 
 
 class Belong(msgspec.Struct, frozen=True, array_like=True, tag="belong"):
-    """A household buys through a group; sealed to the group, and to the hub where that needs to know."""
+    """A household buys through a group since a time (ms); sealed to the group, and to the hub where that needs to know.
+
+    It is said again to hubs that come to need it, so when it was signed does not tell since when it holds.
+    """
 
     local: LocalId
     version: Seq
     group: Key
+    since: Moment
     left: bool
 
 
@@ -65,12 +69,27 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, tag="claim"):
 
 
 class ClaimConfirmed(msgspec.Struct, frozen=True, array_like=True, tag="claim_confirmed"):
-    """The representative confirms: the represented member with the salt `local` is the member `by`."""
+    """The representative confirms: the represented household with the salt `local` is the member `by`. Sealed.
+
+    The first one decides for ever: from then on the member is `by`'s own, and its representative moves it no more.
+    """
 
     local: LocalId
     version: Seq
-    role: RepresentedRole
     by: Key
+
+
+class Successor(msgspec.Struct, frozen=True, array_like=True, tag="successor"):
+    """The same of a producer, in the open (log 1): its products and its stock are read by everybody.
+
+    `basis` says how far the logs 2 of the representative's devices (device, seq) went by then: of what they say for the
+    producer nothing behind that counts. `by` has to hold so much before it sets more aside.
+    """
+
+    local: LocalId
+    version: Seq
+    by: Key
+    basis: list[tuple[Key, Seq]]
 
 
 class Mandate(msgspec.Struct, frozen=True, array_like=True, tag="mandate"):
@@ -96,7 +115,21 @@ class Behalf(msgspec.Struct, frozen=True, array_like=True, tag="for"):
     role: RepresentedRole
     mandate: Mandated
     told: Means
-    statement: Order | Remark | Belong | Contact | Product | Stock | Case | Profile | Allot | PurchaseAnswer
+    statement: (
+        Order
+        | Remark
+        | Belong
+        | Contact
+        | Product
+        | Stock
+        | Case
+        | Profile
+        | Allot
+        | Lower
+        | Shortfall
+        | Delivered
+        | PurchaseAnswer
+    )
 
 
 _COVERED: dict[type, frozenset[Field]] = {
@@ -105,6 +138,7 @@ _COVERED: dict[type, frozenset[Field]] = {
     Case: frozenset({"label"}),
     Stock: frozenset({"stock"}),
     PurchaseAnswer: frozenset({"accept"}),
+    Shortfall: frozenset({"accept"}),  # what is not accepted is said to be short in the same breath
 }
 """By kind of statement: which fields of a mandate let its holder state it, any of them.
 
@@ -139,6 +173,14 @@ def belong_faults(belong: Belong) -> str | None:
 def claim_faults(claim: Claim) -> str | None:
     """Judge a claim: one for each member claimed."""
     return None if claim.local == derived_id(b"claim", claim.member) else "other_id"
+
+
+def confirmed_faults(confirmed: ClaimConfirmed | Successor) -> str | None:
+    """Judge who was confirmed to be a represented member: it is said once, and names each device once."""
+    if confirmed.version != 1:
+        return "version_range"
+    devices = [device for device, _ in confirmed.basis] if isinstance(confirmed, Successor) else []
+    return "named_twice" if len(set(devices)) < len(devices) else None
 
 
 def mandate_faults(mandate: Mandate) -> str | None:

@@ -3,9 +3,9 @@
 from foodhub.catalog.statements import Case, Part, Product, Stock
 from foodhub.orders.closing import Baskets, Confirmation, Counted, Tally
 from foodhub.orders.exchanges import Close, Draft, Opening, Outgoing, Plan, Repeat
-from foodhub.orders.hands import Behalf, Belong, Claim, ClaimConfirmed, Contact, Mandate, Represented
+from foodhub.orders.hands import Behalf, Belong, Claim, ClaimConfirmed, Contact, Mandate, Represented, Successor
 from foodhub.orders.purchase import Purchase, PurchaseAnswer
-from foodhub.orders.reserving import AllotRequest, Lower, Return, Shortfall
+from foodhub.orders.reserving import AllotRequest, Delivered, Lower, Return, Shortfall
 from foodhub.orders.statements import (
     Allot,
     Answer,
@@ -21,7 +21,7 @@ from foodhub.orders.statements import (
 )
 
 CatalogStatement = (
-    Profile | Product | Stock | Case | Cycle | Plan | Opening | Outgoing | Close | Mandate | Behalf | Part
+    Profile | Product | Stock | Case | Cycle | Plan | Opening | Outgoing | Close | Mandate | Successor | Behalf | Part
 )
 TradeStatement = (
     Allot
@@ -29,6 +29,7 @@ TradeStatement = (
     | Lower
     | Return
     | Shortfall
+    | Delivered
     | Order
     | Remark
     | Standing

@@ -39,6 +39,10 @@ Act = Literal[
 ]
 Actor = Literal["buyer", "aggregator", "desk", "derived"]
 
+Apart = Literal["late", "refused", "late_change", "by_clock"]
+"""What may have become of a part of an order besides its state: it is late, was refused, its change came late, or it
+came after the close and counts since by its buyer's clock it was signed before."""
+
 
 class Transition(NamedTuple):
     """From which state, by which act of whom, to which state; `when` is what else has to be so (for people)."""
@@ -86,7 +90,7 @@ def after(state: OrderState, act: Act) -> OrderState:
         raise RefusedError(
             "wrong_state",
             N_("The order is {state}: that can't be done with it any more, or not yet."),
-            N_("Look at it with: foodhub order show"),
+            N_("Look at it with: foodhub order show ORDER"),
             state=state,
             act=act,
         )
@@ -108,3 +112,16 @@ def order_state(placements: list[OrderState]) -> OrderState:
         if state in placements:
             return state
     return "cancelled"
+
+
+def partly(placements: list[OrderState], *, changed_late: bool, by_clock: bool = False) -> list[Apart]:
+    """Return what has to be said besides the state of an order.
+
+    `changed_late`: a buyer changed a placement that counts, which came too late. `by_clock`: one came after the close,
+    and counts by its buyer's clock.
+    """
+    state = order_state(placements)
+    apart: tuple[Apart, ...] = ("late", "refused")
+    found: list[Apart] = [each for each in apart if each in placements and each != state]
+    found += ["late_change"] if changed_late else []
+    return [*found, "by_clock"] if by_clock else found

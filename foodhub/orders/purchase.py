@@ -54,7 +54,7 @@ def purchase_after(state: PurchaseState, act: PurchaseAct) -> Said:
         raise RefusedError(
             "purchase_answered",
             N_("This purchase order was answered before."),
-            N_("If there is less now, say so with: foodhub shortfall"),
+            N_("If there is less now, say so with: foodhub shortfall CYCLE PRODUCT=QUANTITY --reason TEXT"),
             state=state,
         )
     return found

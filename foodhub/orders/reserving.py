@@ -1,6 +1,7 @@
 """What a producer and a hub say about stock set aside, besides `Allot`: more, less, given back, lacking (log 2).
 
-Quantities in g, ml or pieces, absolute, never differences. Each is sealed to the other side alone.
+Quantities in g, ml or pieces, absolute, never differences. Each is sealed to the other side alone; after which
+deliveries its stock was counted, a producer says to itself alone.
 """
 
 import msgspec
@@ -68,6 +69,39 @@ class Shortfall(msgspec.Struct, frozen=True, array_like=True, tag="shortfall"):
     reason: str
 
 
+class DeliveredRow(msgspec.Struct, frozen=True, array_like=True):
+    """Counts of a product from the version `stock` of its stock on are without `held` of what was set aside.
+
+    So much was held when `given` had been given in all: what is given later is still on the shelf. 0 says that nothing
+    had left.
+    """
+
+    product: LocalId
+    stock: Seq
+    given: Count
+    held: Count
+
+
+class Delivered(msgspec.Struct, frozen=True, array_like=True, tag="delivered"):
+    """Part `part` of what has left a producer of the goods set aside for the device `device` in a cycle.
+
+    What a count is without is claimed here, with the count or after it, and by nothing else. Sealed to itself alone.
+    """
+
+    local: LocalId
+    version: Seq
+    cycle_owner: Key
+    cycle: LocalId
+    device: Key
+    part: Seq
+    rows: list[DeliveredRow]
+
+
+def delivered_id(cycle: tuple[bytes, bytes], device: bytes, part: int) -> bytes:
+    """Return the local id of a part of what left of the goods for a device in a cycle (owner, local id)."""
+    return derived_id(b"delivered", *cycle, device, part.to_bytes(8, "big"))
+
+
 def allot_request_faults(request: AllotRequest) -> str | None:
     """Judge a request: one for each cycle and product."""
     parts = (request.cycle_owner, request.cycle, request.producer, request.product)
@@ -92,3 +126,11 @@ def shortfall_faults(shortfall: Shortfall) -> str | None:
     if shortfall.local != derived_id(b"shortfall", *parts):
         return "other_id"
     return text_fault("reason", shortfall.reason, 1, MAX_REASON)
+
+
+def delivered_faults(delivered: Delivered) -> str | None:
+    """Judge what has left: each product once in a part."""
+    if delivered.local != delivered_id((delivered.cycle_owner, delivered.cycle), delivered.device, delivered.part):
+        return "other_id"
+    products = [row.product for row in delivered.rows]
+    return "named_twice" if len(set(products)) < len(products) else None

@@ -157,7 +157,11 @@ def fault_of(slip: Slip, line: ConfirmedLine) -> str | None:
     least = quantity + tolerance if slip.units >= slip.quantity + slip.tolerance else 0
     if share_of(slip) != slip.share or slip.share < least:
         return "other_share"
-    return None if slip.share == (line.confirmed if cases else line.share) else "other_line"
+    if cases:
+        return None if slip.share == line.confirmed else "other_line"
+    # Where something else stands in for a part of the line, it keeps less than its share of what there is.
+    less = line.share < slip.share and line.reason == "substituted"
+    return None if less or slip.share == line.share else "other_line"
 
 
 def _inside(slip: Slip, row: SlipRow) -> bool:

@@ -202,12 +202,15 @@ class Total(msgspec.Struct, frozen=True, array_like=True, tag="total"):
 
 
 class EraseRequest(msgspec.Struct, frozen=True, array_like=True, tag="erase_request"):
-    """A member asks the member `about` to erase what that one holds of its orders; `withdrawn` takes it back."""
+    """A member asks the member `about` to erase what that one wrote of its orders, or the card it typed for it.
+
+    `withdrawn` takes it back.
+    """
 
     local: LocalId
     version: Seq
     about: Key
-    scope: Literal["orders"]
+    scope: Literal["orders", "card"]
     withdrawn: bool
 
 

@@ -145,6 +145,13 @@ class Circle:
         if not task.cancelled() and (error := task.exception()):
             log.error("could not remember addresses", exc_info=error)
 
+    def hurry(self, address: str | None = None) -> None:
+        """Dial this address now, or all that are known, without waiting for their turn."""
+        if address is not None:
+            self.redial.learn([address])
+        self.redial.hurry(address)
+        self._wake.set()
+
     async def keep_dialing(self) -> None:
         """Dial whoever is not linked, again and again, until cancelled."""
         async with asyncio.TaskGroup() as dials:
@@ -175,7 +182,7 @@ class Circle:
             slept = time.time() - before > 30
             waited, before = waited + 5, time.time()
             if slept:
-                self.redial.hurry()
+                self.hurry()
                 self.sync_all()
             elif waited > wait and self.links:
                 chance.choice(list(self.links.values())).sync()
@@ -232,5 +239,4 @@ class Circle:
                 end_joining(self._node.home)
             for link in list(self.links.values()):
                 link.close()
-            self.redial.hurry()
-            self._wake.set()
+            self.hurry()

@@ -19,8 +19,8 @@ ENTRIES_PER_COMMIT = 1024
 FEWEST, MOST = 64, 4096
 WORK_SECONDS = 0.015
 """Work inside a transaction; writing it to disk comes on top."""
-ALONE_SECONDS = 0.08
-"""The same while no other process of this home writes: fewer, longer commits take in more."""
+ALONE_SECONDS = 0.12
+"""The same while no other process of this home writes: writing fewer, longer commits to disk costs much less."""
 POLITE_SECONDS = 2.0
 """So long commits stay short after another process wrote."""
 MANY = 256

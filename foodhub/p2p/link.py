@@ -63,6 +63,8 @@ MOST_WAITING = 16 * 1024 * 1024
 """Bytes that may wait for a peer that takes nothing, before the link is given up."""
 PARTING_SECONDS = 0.4
 """So long the last words and notes of a link may take."""
+ENDED = frozenset({"refused", "turned_away"})
+"""What `Seen.state` says of a link that the peer ended with a reason, or that we did."""
 
 
 @dataclass(slots=True)
@@ -129,7 +131,7 @@ class Link:
                 task.cancel()
             await asyncio.gather(writer, *self._tasks, return_exceptions=True)
             self._stream.abandon()
-            if self.seen.state != "refused":
+            if self.seen.state not in ENDED:
                 self.seen.state = "offline"
             self._changed(self)
 
@@ -298,7 +300,7 @@ class Link:
         self.addresses = tuple(a for a in who.addresses if a.endswith(f"/p2p/{self.peer}") and len(a) <= 300)
         self.seen.members, self.seen.always_on = found.names, found.always_on
         standing: Any = found.standing
-        self._show(state="syncing" if standing else "refused", reason=found.refusal)
+        self._show(state="syncing" if standing else "turned_away", reason=found.refusal)
         self._do(self.session.stand(standing, found.refusal))
         await self.look_up_names()
 
@@ -314,5 +316,5 @@ class Link:
 
     def _end(self, code: str, *, theirs: bool) -> None:
         log.info("link with %s ended: %s%s", self.peer, code, " (by the peer)" if theirs else "")
-        self._show(state="refused", reason=code)
+        self._show(state="refused" if theirs else "turned_away", reason=code)
         self.close()

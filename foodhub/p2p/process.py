@@ -5,6 +5,7 @@ It meets commands and the interface in the database alone: what they append it a
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -30,7 +31,7 @@ from foodhub.node.waking import WAIT, note_in_step, note_waking
 from foodhub.p2p.circle import Circle
 from foodhub.p2p.host import Host, PortInUse, open_host, quiet_libp2p_logging
 from foodhub.p2p.intake import Intake
-from foodhub.p2p.link import Link
+from foodhub.p2p.link import ENDED, Link
 from foodhub.p2p.messages import MAX_FRAME
 from foodhub.store.lock import FileLock
 
@@ -44,6 +45,8 @@ BEAT = 1.0
 """Seconds between two looks at the clock, which may be set, or have gone on while this machine slept."""
 SLEPT = 30_000
 """If so many ms went by between two looks at the clock, this machine slept."""
+COLLECT_AFTER = 10_000, 20, 20
+"""Python's thresholds for looking for garbage: one run that arrives is a thousand objects, and leaves no cycles."""
 CATCHING_UP_SECONDS = 0.05
 """While much is coming in, what follows from it (telling others, duties) is done this often, not after each commit."""
 
@@ -199,10 +202,9 @@ class NetworkProcess:
             (version,) = self._live.execute("PRAGMA data_version").fetchone()
             for kind, value in live.take_requests(self._live) if version != seen else ():
                 if kind == "dial":
-                    self.circle.redial.learn([value])
-                    self.circle.redial.hurry(value)
+                    self.circle.hurry(value)
                 else:
-                    self.circle.redial.hurry()
+                    self.circle.hurry()
                     self.circle.sync_all()
             seen = version
             await asyncio.sleep(0.1)
@@ -226,7 +228,7 @@ class NetworkProcess:
             " ON CONFLICT DO UPDATE SET members = ?2, state = ?3, contact = ?4, behind = ?5, ahead = ?6, reason = ?7",
             row,
         )
-        if seen.state == "refused" and link.party.dialer:
+        if seen.state in ENDED and link.party.dialer:
             self._live.execute("UPDATE process SET refusal = ?", (seen.reason,))
 
 
@@ -295,6 +297,12 @@ def _set_up_logging(path: Path | None) -> None:
     quiet_libp2p_logging(handler)
 
 
+def _collect_less() -> None:
+    """Look for garbage less often, and never in what is loaded by now: libp2p alone is most of what there is."""
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
+
+
 def _read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="foodhub node run")
     parser.add_argument("--home", type=Path, required=True)
@@ -317,6 +325,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(error)
     _set_up_logging(given.log)
     live.start(given.home, os.getpid())
+    _collect_less()
     try:
         asyncio.run(serve(given.home, given.listen, given.bootstrap, given.child_of))
     except (KeyboardInterrupt, asyncio.CancelledError):

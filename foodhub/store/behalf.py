@@ -12,10 +12,14 @@ from typing import NamedTuple
 import msgspec
 
 from foodhub.log.header import Log
-from foodhub.orders.hands import MOST_VERSION, Behalf, Mandate, covers, represented_id
+from foodhub.orders.hands import MOST_VERSION, Behalf, Mandate, RepresentedRole, covers, represented_id
 from foodhub.store.facts import FACTS, Stated
+from foodhub.store.schema import CONFIRMED, SEQ_BITS
 
 _mandates = msgspec.msgpack.Decoder(Mandate)
+_heads = msgspec.msgpack.Decoder(list[tuple[bytes, int]])
+_CONFIRMED: dict[RepresentedRole, str] = {"household": "claim_confirmed", "producer": "successor"}
+"""By the role of a represented member: in which view it stands who was confirmed to be it."""
 
 
 class Standing(NamedTuple):
@@ -41,24 +45,38 @@ def standing(db: sqlite3.Connection, prefix: str, behalf: Behalf, stated: Stated
 
 
 def _represented(db: sqlite3.Connection, prefix: str, behalf: Behalf, stated: Stated) -> Standing | str:
-    """Judge an envelope by the representative: once it has confirmed a claim, it writes no more of what is sealed.
+    """Judge an envelope by the representative: once it has confirmed a claim, it writes no more.
 
-    What stands in the open can't depend on a confirmation that not everybody reads.
+    What stands in the open can't depend on a confirmation that not everybody reads: that of a producer is open.
     """
-    if FACTS[type(behalf.statement)].log != Log.TRADE:
-        return Standing(frozenset({behalf.role}), own=False)
-    query = f"SELECT min(timestamp) FROM {prefix}claim_confirmed WHERE member = ?"  # noqa: S608 - names of ours
-    (confirmed,) = db.execute(query, (behalf.owner,)).fetchone()
-    if confirmed is not None and stated.timestamp > confirmed:
-        return "has_own_home"
-    return Standing(frozenset({behalf.role}), own=False)
+    in_open = FACTS[type(behalf.statement)].log != Log.TRADE
+    if behalf.role == "producer" and not in_open:
+        late = _behind_basis(db, prefix, behalf.owner, stated.place)
+    elif behalf.role == "producer" or not in_open:
+        query = f"SELECT 1 FROM {prefix}{_CONFIRMED[behalf.role]} WHERE member = ? AND timestamp < ?"  # noqa: S608 - names of ours
+        late = db.execute(query, (behalf.owner, stated.timestamp)).fetchone() is not None
+    else:
+        late = False
+    return "has_own_home" if late else Standing(frozenset({behalf.role}), own=False)
+
+
+def _behind_basis(db: sqlite3.Connection, prefix: str, producer: bytes, place: int) -> bool:
+    """Say whether a place in a log 2 lies behind what a producer's representative had signed when it handed over.
+
+    A clock of its own, which it can hold still, doesn't decide about goods that somebody else spends from then on.
+    """
+    row = db.execute(f"SELECT basis FROM {prefix}successor WHERE member = ?", (producer,)).fetchone()  # noqa: S608 - names of ours
+    if row is None:
+        return False
+    (author,) = db.execute("SELECT author FROM log WHERE ref = ?", (place >> SEQ_BITS,)).fetchone()
+    return place & ((1 << SEQ_BITS) - 1) > dict(_heads.decode(row[0])).get(author, 0)
 
 
 def _claimed(db: sqlite3.Connection, prefix: str, behalf: Behalf, stated: Stated) -> Standing | str:
     """Judge an envelope for a represented member by somebody else: only who was confirmed to be it may write it."""
     row = db.execute(
-        f'SELECT 1 FROM {prefix}claim_confirmed WHERE member = ? AND local = ? AND role = ? AND "by" = ?',  # noqa: S608 - names of ours
-        (behalf.owner, behalf.salt, behalf.role, stated.writer),
+        f'SELECT 1 FROM {prefix}{_CONFIRMED[behalf.role]} WHERE member = ? AND local = ? AND "by" = ?',  # noqa: S608 - names of ours
+        (behalf.owner, behalf.salt, stated.writer),
     ).fetchone()
     return Standing(frozenset({behalf.role}), own=True) if row else "not_represented"
 
@@ -88,7 +106,8 @@ def party_ref(db: sqlite3.Connection, member: bytes) -> int:
 
 def confirmed_by(db: sqlite3.Connection, prefix: str, members: Iterable[bytes]) -> set[bytes]:
     """Return the represented members of whom these have said who they are."""
-    query = f"SELECT c.member FROM {prefix}claim_confirmed c JOIN party p ON p.ref = c.owner WHERE p.id = ?"  # noqa: S608 - names of ours
+    confirmed = CONFIRMED.format(prefix)
+    query = f"SELECT c.member FROM {confirmed} c JOIN party p ON p.ref = c.owner WHERE p.id = ?"  # noqa: S608 - names of ours
     return {owner for member in members for (owner,) in db.execute(query, (member,))}
 
 

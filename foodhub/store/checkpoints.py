@@ -7,24 +7,27 @@ whoever lacks it need not fetch it. While one is incomplete, its parts are set a
 import sqlite3
 from collections.abc import Sequence
 
-import msgspec
-
 from foodhub.catalog.statements import Part
-from foodhub.log.body import open_payload
+from foodhub.log.body import StatementReader, open_payload
+from foodhub.log.faults import PeerFault
 from foodhub.log.header import Kind, Log
 from foodhub.log.run import CheckedRun
+from foodhub.orders.kinds import CatalogStatement
 from foodhub.store.schema import SEQ_BITS
 
-_parts = msgspec.msgpack.Decoder(Part)
-_bodies = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_read = StatementReader(CatalogStatement).read
 
 
 def part_of(payload: bytes | None) -> Part | None:
-    """Return the first statement of a payload if it is that of a part of a checkpoint."""
+    """Return the first statement of a payload if it is that of a part of a checkpoint.
+
+    It is read as folding reads it, or one part would be a part here and none there.
+    """
     try:
-        return _parts.decode(_bodies.decode(open_payload(payload or b""))[0])
-    except (msgspec.MsgspecError, ValueError, IndexError, RecursionError):
+        first = next(iter(_read(open_payload(payload or b""))), None)
+    except PeerFault:
         return None
+    return first if isinstance(first, Part) else None
 
 
 def begins_checkpoint(run: CheckedRun, payloads: Sequence[bytes | None]) -> bool:

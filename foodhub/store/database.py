@@ -12,6 +12,8 @@ from foodhub.errors import N_, FoodhubError, NotSetUpError
 from foodhub.store.schema import APPLICATION_ID, FOLD_VERSION, MIGRATIONS, SCHEMA_VERSION, TRUTH, VIEWS
 
 BUSY_MS = 10_000
+# Without it Python looks for a way to write each bool, finds none, and then writes it as the integer that it is.
+sqlite3.register_adapter(bool, int)
 _NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "sshfs", "fuse.sshfs", "9p", "afs", "davfs"})
 
 

@@ -8,7 +8,7 @@ from several peers.
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 
 from foodhub.log.faults import PeerFault
 from foodhub.log.header import Kind
@@ -20,6 +20,11 @@ from foodhub.store.fold import Fold
 from foodhub.store.forks import as_run, id_at, record_branch
 from foodhub.store.limits import known_limit, named_id
 from foodhub.store.schema import SEQ_BITS
+
+ROWS = 32
+"""Rows that one statement writes; more of them gain nothing."""
+_WRITE_ONE = "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_WRITE = _WRITE_ONE + ", (?, ?, ?, ?, ?, ?, ?, ?)" * (ROWS - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,5 +279,12 @@ def _write(
         signatures,
         strict=True,
     )
-    db.executemany("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)", islice(rows, skip, None))
+    _write_rows(db, list(islice(rows, skip, None)))
     return payloads
+
+
+def _write_rows(db: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    """Write rows of `entry`, many to a statement as far as they go: that is cheaper, and lets other threads run."""
+    single = len(rows) % ROWS
+    db.executemany(_WRITE_ONE, rows[:single])
+    db.executemany(_WRITE, (list(chain(*rows[at : at + ROWS])) for at in range(single, len(rows), ROWS)))

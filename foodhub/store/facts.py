@@ -2,11 +2,12 @@
 
 One table says it for all: which view, which columns, and which rule the statement has to keep. Of all counted
 statements about one fact (owner, local id) the one with the highest (version, timestamp, author, seq) holds, whatever
-the order of arrival; of what was returned, the one that says most.
+the order of arrival; of what was returned, the one that says most; of who was confirmed to be a represented member, the
+first.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -46,9 +47,11 @@ from foodhub.orders.hands import (
     Contact,
     Mandate,
     Represented,
+    Successor,
     behalf_faults,
     belong_faults,
     claim_faults,
+    confirmed_faults,
     contact_faults,
     mandate_faults,
     represented_id,
@@ -56,10 +59,12 @@ from foodhub.orders.hands import (
 from foodhub.orders.purchase import Purchase, PurchaseAnswer, purchase_answer_faults, purchase_faults
 from foodhub.orders.reserving import (
     AllotRequest,
+    Delivered,
     Lower,
     Return,
     Shortfall,
     allot_request_faults,
+    delivered_faults,
     lower_faults,
     return_faults,
     shortfall_faults,
@@ -121,7 +126,8 @@ class Stated(msgspec.Struct, frozen=True):
 class Fact:
     """How a kind of statement is folded; `row` gives the values of `columns`, `rule` why it does not count, or None.
 
-    Of a fact whose quantity only grows, the column `grows` decides who wins before the version does.
+    Of a fact whose quantity only grows, the column `grows` decides who wins before the version does. Of one that is
+    said `once` the lowest (timestamp, author, seq) holds.
     """
 
     table: str
@@ -131,6 +137,7 @@ class Fact:
     rule: Callable[[Any], str | None] = lambda _: None
     roles: frozenset[str] = frozenset({"producer", "group", "household", "hub"})
     grows: str = ""
+    once: bool = False
 
     def upsert(self, prefix: str = "") -> str:
         """Return the SQL that lets the higher statement win; `executemany` takes the rows that `values` gives.
@@ -145,10 +152,14 @@ class Fact:
         more, most = (f"excluded.{self.grows}, ", f"{self.grows}, ") if self.grows else ("", "")
         later = f"({more}excluded.version, excluded.spoken = 0, excluded.timestamp)"
         held = f"({most}version, spoken = 0, timestamp)"
+        wins = (
+            f"(excluded.timestamp, {theirs}, excluded.place) < (timestamp, {mine}, place)"
+            if self.once
+            else f"{later} > {held} OR {later} = {held} AND ({theirs}, excluded.place) > ({mine}, place)"
+        )
         return (
             f"INSERT INTO {prefix}{self.table} ({', '.join(map(quoted, names))}) VALUES ({marks})"  # noqa: S608 - names of ours
-            f" ON CONFLICT (owner, local) DO UPDATE SET {updates} WHERE {later} > {held}"
-            f" OR {later} = {held} AND ({theirs}, excluded.place) > ({mine}, place)"
+            f" ON CONFLICT (owner, local) DO UPDATE SET {updates} WHERE {wins}"
         )
 
     def values(self, statement: Any, stated: Stated) -> tuple[Any, ...]:
@@ -156,6 +167,11 @@ class Fact:
         local, version = getattr(statement, "local", b""), getattr(statement, "version", 1)
         row = self.row(statement, stated)
         return (stated.owner, local, version, stated.timestamp, stated.place, stated.spoken, *row, stated.arrival)
+
+
+def _told(fact: Fact) -> Fact:
+    """Keep beside a fact how its owner had said it to whoever wrote it."""
+    return replace(fact, columns=(*fact.columns, "told"), row=lambda said, at: (*fact.row(said, at), at.told))
 
 
 def _fields(*names: str) -> Callable[[Any, Stated], Sequence[Any]]:
@@ -204,8 +220,10 @@ FACTS: dict[type, Fact] = {
     Product: Fact("product", Log.CATALOG, (*_OF_PRODUCT, *_DESCRIBED), _product_row, rule=faults, roles=_SELLERS),
     Stock: _plain("stock", Log.CATALOG, "mode on_hand", rule=stock_faults, roles=_SELLERS),
     Cycle: _plain("cycle", Log.CATALOG, "name opens closes zone sale device", rule=cycle_faults, roles=_TRADERS),
-    Allot: _plain(
-        "allotment", Log.TRADE, "cycle_owner cycle hub device product quantity", rule=allot_faults, roles=_SELLERS
+    Allot: _told(
+        _plain(
+            "allotment", Log.TRADE, "cycle_owner cycle hub device product quantity", rule=allot_faults, roles=_SELLERS
+        )
     ),
     Order: Fact(
         "placement",
@@ -257,12 +275,15 @@ FACTS: dict[type, Fact] = {
         roles=_TRADERS,
         grows="returned",
     ),
-    Shortfall: _plain(
-        "shortfall",
-        Log.TRADE,
-        "cycle_owner cycle hub product available reason",
-        rule=shortfall_faults,
-        roles=_SELLERS,
+    Delivered: _whole("delivered", Log.TRADE, "cycle_owner cycle device", rule=delivered_faults, roles=_SELLERS),
+    Shortfall: _told(
+        _plain(
+            "shortfall",
+            Log.TRADE,
+            "cycle_owner cycle hub product available reason",
+            rule=shortfall_faults,
+            roles=_SELLERS,
+        )
     ),
     Remark: _whole("remark", Log.TRADE, "", rule=remark_faults),
     Standing: _whole("standing", Log.TRADE, "hub paused ended", rule=standing_faults),
@@ -273,15 +294,17 @@ FACTS: dict[type, Fact] = {
     ),
     Baskets: _whole("baskets", Log.TRADE, "cycle_owner cycle", rule=baskets_faults, roles=frozenset({"group"})),
     Purchase: _whole("purchase", Log.TRADE, "cycle_owner cycle producer part", rule=purchase_faults, roles=_TRADERS),
-    PurchaseAnswer: _whole(
-        "purchase_answer",
-        Log.TRADE,
-        "hub cycle_owner cycle part purchase_version state",
-        rule=purchase_answer_faults,
-        roles=_SELLERS,
+    PurchaseAnswer: _told(
+        _whole(
+            "purchase_answer",
+            Log.TRADE,
+            "hub cycle_owner cycle part purchase_version state",
+            rule=purchase_answer_faults,
+            roles=_SELLERS,
+        )
     ),
     Contact: _plain("contact", Log.TRADE, "name phone address", rule=contact_faults),
-    Belong: _plain("belong", Log.TRADE, "group left", rule=belong_faults),
+    Belong: _plain("belong", Log.TRADE, "group since left", rule=belong_faults),
     Represented: Fact(
         "represented",
         Log.TRADE,
@@ -292,8 +315,18 @@ FACTS: dict[type, Fact] = {
     ClaimConfirmed: Fact(
         "claim_confirmed",
         Log.TRADE,
-        ("member", "role", "by"),
-        lambda said, at: (represented_id(at.writer, said.local, said.role), said.role, said.by),
+        ("member", "by"),
+        lambda said, at: (represented_id(at.writer, said.local, "household"), said.by),
+        confirmed_faults,
+        once=True,
+    ),
+    Successor: Fact(
+        "successor",
+        Log.CATALOG,
+        ("member", "by", "basis"),
+        lambda said, at: (represented_id(at.writer, said.local, "producer"), said.by, encode(said.basis)),
+        confirmed_faults,
+        once=True,
     ),
     Answer: Fact(
         "answer",

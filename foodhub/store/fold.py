@@ -20,7 +20,7 @@ from foodhub.log.body import StatementReader, Unread, open_payload
 from foodhub.log.faults import PeerFault
 from foodhub.log.header import Kind, Log
 from foodhub.log.seal import unseal
-from foodhub.orders.hands import REPRESENTED_ROLES, Behalf, ClaimConfirmed, Mandate, represented_id
+from foodhub.orders.hands import Behalf, ClaimConfirmed, Mandate, Successor, represented_id
 from foodhub.orders.kinds import CatalogStatement, TradeStatement
 from foodhub.store.behalf import (
     Standing,
@@ -57,8 +57,7 @@ _UPSERTS = {prefix: {kind: fact.upsert(prefix) for kind, fact in FACTS.items()} 
 
 def restated(statements: Sequence[Any], kind: int) -> Sequence[int] | None:
     """Return when each statement was first stated (ms; 0 for the first, which says so), None for no checkpoint."""
-    first = statements[0] if statements else None
-    if kind not in {Kind.CHECKPOINT, Kind.CHECKPOINT_END} or not isinstance(first, Part):
+    if kind < Kind.CHECKPOINT or not statements or not isinstance(first := statements[0], Part):
         return None
     return [0, *first.stamps] if len(first.stamps) == len(statements) - 1 else None
 
@@ -129,22 +128,25 @@ class Fold:
         member = self.view.member_of(author)
         if member is None:
             return
+        ref, roles, arrival, writer = member.ref, member.roles, self.arrival, member.id
+        read, is_open = READERS[log].read, log == Log.CATALOG
         for place, identity, timestamp, payload, kind in entries:
-            if payload is not None:
-                stated = Stated(member.ref, member.roles, place, identity, timestamp, self.arrival, payload, member.id)
-                self._add_entry(author, member.id, log, payload, stated, kind)
+            if payload is None:
+                continue
+            try:
+                body = open_payload(payload) if is_open else self._unseal(author, writer, payload, place)
+                statements = read(body) if body is not None else ()
+            except PeerFault as fault:
+                self._unread.append((place, 0, fault.code))
+            except Exception as error:  # noqa: BLE001 - see below
+                self._unread.append((place, 0, f"unforeseen: {type(error).__name__}"))
+            else:
+                stated = Stated(ref, roles, place, identity, timestamp, arrival, payload, writer)
+                self._add_statements(statements, log, stated, kind)
 
-    def _add_entry(self, author: bytes, member: bytes, log: int, payload: bytes, stated: Stated, kind: int) -> None:
-        try:
-            body = open_payload(payload) if log == Log.CATALOG else self._unseal(author, member, payload, stated.place)
-            statements = READERS[log].read(body) if body is not None else ()
-        except PeerFault as fault:
-            self._unread.append((stated.place, 0, fault.code))
-            return
-        except Exception as error:  # noqa: BLE001 - see below
-            self._unread.append((stated.place, 0, f"unforeseen: {type(error).__name__}"))
-            return
-        refused = []
+    def _add_statements(self, statements: Sequence[Any], log: int, stated: Stated, kind: int) -> None:
+        """Gather the rows of one entry's statements, and why some of them do not count."""
+        refused: list[tuple[int, int, str]] = []
         stamps = restated(statements, kind)
         for position, statement in enumerate(statements):
             if stamps is not None:
@@ -211,8 +213,9 @@ class Fold:
         if isinstance(statement, Mandate):
             self._judge_again.add(stated.writer)
         elif isinstance(statement, ClaimConfirmed):
-            # In either role: what it takes the place of may have spoken of the other.
-            self._judge_again |= {represented_id(stated.writer, statement.local, role) for role in REPRESENTED_ROLES}
+            self._judge_again.add(represented_id(stated.writer, statement.local, "household"))
+        elif isinstance(statement, Successor):
+            self._judge_again.add(represented_id(stated.writer, statement.local, "producer"))
 
     def _unseal(self, author: bytes, member: bytes, payload: bytes, place: int) -> bytes | None:
         secrets = self.keyring.opening_secrets(self.db, member)

@@ -36,7 +36,10 @@ SENTENCES = {
     "known_elsewhere": N_(
         "Another node holds entries of this home that are not here, so it may not sign: it was restored from a copy."
     ),
-    "restored_backup": N_("This home was restored from a backup, which holds no keys, so it may not sign."),
+    "restored_backup": N_(
+        "This home was restored from a backup, which holds no keys, so it may not sign, and what was sealed to its"
+        " members is missing from what it shows."
+    ),
     "keys_missing": N_("The keys of this home are not where they were, so it may not sign."),
     "forked": N_(
         "Two branches of the log of this home are known, so it may not sign: nothing behind that place counts."

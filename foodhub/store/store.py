@@ -32,7 +32,8 @@ from foodhub.store.transaction import Transaction
 P = ParamSpec("P")
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-WAL_LIMIT = 4 * 1024 * 1024
+WAL_LIMIT = 16 * 1024 * 1024
+"""Bytes after which the write-ahead log is emptied: a page that was written many times is copied once by then."""
 ERASED_IN_WAL = "erased_in_wal"
 """The key in `meta` that says that the write-ahead log may still hold what was erased."""
 DATABASE = "foodhub.db"
@@ -57,6 +58,9 @@ class Store:
         self._writer: _Writer | None = None
         self._stale = False
         self._refolding = asyncio.Lock()
+        self.busy: Callable[[], None] | None = None
+        """Called when a write has waited, or worked, for `patience` seconds."""
+        self.patience = 1.0
 
     @classmethod
     async def open(cls, home: Path, *, create: bool = False) -> "Store":
@@ -100,7 +104,7 @@ class Store:
 
     async def read(self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a reading function; it sees one state of the database if it asks in one statement."""
-        return await self._reader.run(lambda db: work(db, *args, **kwargs))
+        return await self._reader.run(lambda db: _carried(work, db, *args, **kwargs))
 
     async def write(self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a writing function in a transaction, which is committed when it returns and undone when it raises.
@@ -112,13 +116,16 @@ class Store:
         return await self._run(work, *args, **kwargs)
 
     async def _run(self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(
-            self._thread, lambda: self._transact(work, args, kwargs)
-        )
+        done = asyncio.get_running_loop().run_in_executor(self._thread, lambda: self._transact(work, args, kwargs))
+        if self.busy is not None:
+            await asyncio.wait([done], timeout=self.patience)
+            if not done.done():
+                self.busy()
+        return await done
 
     def _transact(self, work: Callable[..., T], args: Any, kwargs: Any) -> T:
         writer = self._writer = self._writer or _Writer(self.home)
-        result = writer.transact(work, args, kwargs)
+        result = _carried(writer.transact, work, args, kwargs)
         if writer.wal_is_long():
             # A turn of its own, behind whoever waits for the lock by now: nobody waits for a commit and for this.
             self._thread.submit(self._shorten_wal)
@@ -137,6 +144,14 @@ class Store:
     async def data_version(self) -> int:
         """Return a number that changes when another connection has committed."""
         return await self._reader.run(lambda db: int(db.execute("PRAGMA data_version").fetchone()[0]))
+
+
+def _carried(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a function in another thread: a StopIteration would reach nobody, who would wait for ever."""
+    try:
+        return work(*args, **kwargs)
+    except StopIteration as error:
+        raise RuntimeError("a function asked for an item that is not there") from error
 
 
 class _Writer:

@@ -11,7 +11,7 @@ from typing import Any
 
 from foodhub.catalog.statements import Part
 from foodhub.errors import N_, RefusedError
-from foodhub.log.body import ROOM, bodies
+from foodhub.log.body import ROOM, Unread, bodies
 from foodhub.log.encoding import LIMIT, encode, normal
 from foodhub.log.faults import PeerFault
 from foodhub.log.forks import ForkProof
@@ -22,7 +22,7 @@ from foodhub.orders.hands import MOST_VERSION, Behalf
 from foodhub.store.entries import LogRow, insert, log_row, take_run
 from foodhub.store.erasures import fill
 from foodhub.store.facts import fault_of
-from foodhub.store.fold import Fold
+from foodhub.store.fold import READERS, Fold
 from foodhub.store.forks import MOST_STRANGERS, record_branch, record_proof, strangers_proved
 from foodhub.store.guard import Guard, no_pen
 from foodhub.store.keyring import KeyFile, Keyring
@@ -89,7 +89,7 @@ class Transaction:
         file = self._pen(member)
         kind = Kind.LASTING if lasting or log == Log.CIRCUIT else Kind.ERASABLE
         shared = self.keyring.sealing_secrets(self.db, member, readers) if log == Log.TRADE else []
-        return self._append_all(file, log, [(kind, body, shared) for body in bodies(_countable(statements))])
+        return self._append_all(file, log, [(kind, body, shared) for body in _readable(log, statements)])
 
     def append_to_each(self, member: bytes, said: Mapping[bytes, Iterable[Any]]) -> list[bytes]:
         """Sign statements in a log 2 of one of our members, by reader, each sealed to that one: many for one signature.
@@ -100,7 +100,7 @@ class Transaction:
         wanted: list[_Wanted] = []
         for reader, statements in said.items():
             shared = self.keyring.sealing_secrets(self.db, member, [reader])
-            wanted += [(Kind.ERASABLE, body, shared) for body in bodies(_countable(statements))]
+            wanted += [(Kind.ERASABLE, body, shared) for body in _readable(Log.TRADE, statements)]
         return self._append_all(file, Log.TRADE, wanted)
 
     def append_checkpoint(self, member: bytes, stated: Sequence[tuple[int, Any]]) -> list[bytes]:
@@ -218,6 +218,18 @@ def _countable(statements: Iterable[Any]) -> Iterator[Any]:
         if fault:
             raise ValueError(f"{type(statement).__name__} breaks a rule: {fault}")
         yield statement
+
+
+def _readable(log: Log, statements: Iterable[Any]) -> Iterator[bytes]:
+    """Pack our own statements into bodies; what no node could read, such as an id of another length, is never signed.
+
+    Raises:
+        RefusedError, ValueError: see `_countable`.
+    """
+    for body in bodies(_countable(statements)):
+        if any(isinstance(each, Unread) for each in READERS[log].read(body)):
+            raise ValueError("a statement that nobody can read")
+        yield body
 
 
 def _check_version(statement: Any) -> None:

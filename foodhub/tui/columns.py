@@ -21,7 +21,8 @@ MORE: Final = "…"
 class Column(Generic[T]):
     """One column: its title (a message id), what it shows of a row, and how wide it is at least and at most.
 
-    Where there is too little room, the column with the highest rank goes first.
+    Where there is too little room, the column with the highest rank goes first. A text that is cut keeps its last
+    `tail` cells.
     """
 
     title: str
@@ -30,6 +31,7 @@ class Column(Generic[T]):
     most: int
     rank: int
     right: bool = False
+    tail: int = 0
 
 
 def fit(columns: Sequence[Column[T]], width: int) -> list[tuple[Column[T], int]]:
@@ -65,11 +67,21 @@ def _instead(letter: str) -> str:
     return "" if category(letter) in {"Cf", "Cs", "Co"} else " "
 
 
-def cell(text: str, width: int, *, right: bool = False) -> str:
-    """Return the text padded or cut to exactly `width` cells; a cut one ends in an ellipsis."""
+def cell(text: str, width: int, *, right: bool = False, tail: int = 0) -> str:
+    """Return the text padded or cut to exactly `width` cells; an ellipsis stands where it was cut.
+
+    That is at the end, or where there is room for them before the last `tail` cells.
+    """
     text = printable(text)
     taken = len(text) if text.isascii() else cell_len(text)
     if taken > width:
-        return set_cell_size(text, width - 1) + MORE if width > 0 else ""
+        return _cut(text, width, tail if 2 * tail < width else 0) if width > 0 else ""
     padding = " " * (width - taken)
     return padding + text if right else text + padding
+
+
+def _cut(text: str, width: int, tail: int) -> str:
+    last = text[len(text) - tail :]
+    while cell_len(last) > tail:
+        last = last[1:]
+    return set_cell_size(text, width - 1 - cell_len(last)) + MORE + last

@@ -11,8 +11,10 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from foodhub.errors import N_
-from foodhub.node.orders import LineRow, OrderRow
-from foodhub.saying import ORDER_STATES, REASONS, counted, money, ordered_by, price, said
+from foodhub.node.order_lines import LineRow
+from foodhub.node.orders import OrderRow
+from foodhub.saying import REASONS, counted, line_remark, money, ordered_by, price, said
+from foodhub.saying import order_state as state_and_parts
 from foodhub.tui.columns import Column
 from foodhub.tui.dialog import Dialog, labelled
 from foodhub.tui.table import RowTable
@@ -26,13 +28,19 @@ def buyer(order: OrderRow) -> str:
 
 
 def short_lines(order: OrderRow) -> int:
-    """Return how many lines got less than was ordered."""
-    return sum(line.confirmed is not None and line.confirmed < line.ordered for line in order.lines)
+    """Return how many lines get less than was ordered: of what was confirmed, or of what is left of it to share."""
+    known = [line for line in order.lines if line.reason not in _OPEN]
+    got = [(line.confirmed if line.share is None else line.share, line.ordered) for line in known]
+    return sum(amount is not None and amount < ordered for amount, ordered in got)
+
+
+_OPEN = {"undecided", "by_hand"}
+"""Reasons that leave open what becomes of the rest of a line."""
 
 
 def order_state(order: OrderRow) -> str:
-    """Say where an order stands, and whether something of it is missing."""
-    state, short = said(ORDER_STATES, order.state), short_lines(order)
+    """Say where an order stands, what else became of a part of it, and whether something of it is missing."""
+    state, short = state_and_parts(order.state, order.partly), short_lines(order)
     if not short or order.state == "cancelled":
         return state
     return ngettext("{state}, {n} short", "{state}, {n} short", short).format(state=state, n=short)
@@ -46,10 +54,11 @@ def order_columns(member_id: Callable[[], str]) -> tuple[Column[OrderRow], ...]:
 
     return (
         Column(N_("Number"), lambda order: order.number, 9, 9, 1),
-        Column(N_("Cycle"), lambda order: order.cycle, 8, 24, 5),
-        Column(N_("Customer/hub"), partner, 13, 32, 3),
-        Column(N_("State"), order_state, 17, 22, 2),
-        Column(N_("When"), lambda order: when(order.sent_at, _now()), 11, 11, 4),
+        # Cycles that follow each other differ at the end of their names.
+        Column(N_("Cycle"), lambda order: order.cycle, 10, 24, 5, tail=4),
+        Column(N_("Who"), partner, 11, 32, 3),
+        Column(N_("State"), order_state, 18, 24, 2),
+        Column(N_("When"), lambda order: when(order.sent_at.astimezone(), _now()), 11, 11, 4),
         Column(N_("Lines"), lambda order: str(len(order.lines)), 5, 6, 7, right=True),
         Column(N_("Total"), lambda order: money(order.total, order.currency), 9, 12, 6, right=True),
     )
@@ -91,18 +100,49 @@ class Orders(Vertical):
         self._empty.update(Content("" if orders else nothing))
 
 
+_REASON = 20
+"""Cells that a reason has in the narrowest card; what is longer stands below the lines."""
+_NOTES = 5
+"""Notes below the lines, at most."""
 LINE_COLUMNS: tuple[Column[tuple[OrderRow, LineRow]], ...] = (
-    Column(N_("Product"), lambda pair: pair[1].product, 18, 40, 1),
+    Column(N_("Product"), lambda pair: pair[1].product, 16, 40, 1),
     Column(N_("Ordered"), lambda pair: counted(pair[1].ordered, pair[1].price_per), 8, 10, 2, right=True),
     Column(N_("Confirmed"), lambda pair: _confirmed(pair[1]), 9, 10, 3, right=True),
     Column(N_("Price"), lambda pair: price(pair[1].price, pair[0].currency, pair[1].price_per), 10, 12, 6, right=True),
     Column(N_("Total"), lambda pair: money(pair[1].total, pair[0].currency), 9, 11, 5, right=True),
-    Column(N_("Reason"), lambda pair: said(REASONS, pair[1].reason), 20, 24, 4),
+    Column(N_("Reason"), lambda pair: line_reason(pair[1]), _REASON, 40, 4),
 )
 
 
 def _confirmed(line: LineRow) -> str:
     return _("not yet") if line.confirmed is None else counted(line.confirmed, line.price_per)
+
+
+def line_reason(line: LineRow) -> str:
+    """Say in a few words why a line got less."""
+    return said(REASONS, line.reason)
+
+
+def notes(order: OrderRow) -> list[tuple[str, str]]:
+    """Return (product, words) of what is to be said of lines and has no room in them: shares, and longer reasons."""
+    found = []
+    for line in order.lines:
+        words = line_remark(
+            line.reason,
+            line.confirmed,
+            line.share,
+            line.price_per,
+            line.note,
+            left=line.left,
+            substitute=line.substitute,
+        )
+        if words != line_reason(line) or len(words) > _REASON:
+            found.append((line.product, words))
+    return (
+        found
+        if len(found) <= _NOTES
+        else [*found[: _NOTES - 1], ("…", _("foodhub order show {number}").format(number=order.number))]
+    )
 
 
 class OrderDialog(Dialog):
@@ -111,6 +151,7 @@ class OrderDialog(Dialog):
     DEFAULT_CSS = """
     OrderDialog {
         #order-lines { height: auto; max-height: 1fr; margin: 1 0; }
+        #order-notes { margin-bottom: 1; }
     }
     """
 
@@ -119,15 +160,17 @@ class OrderDialog(Dialog):
         self.order = order
         self._ours = ours
         self.table: RowTable[tuple[OrderRow, LineRow]] = RowTable(
-            LINE_COLUMNS, lambda pair: f"{pair[1].producer_id}{pair[1].product_id}{pair[1].price}", name="order-lines"
+            LINE_COLUMNS, lambda pair: str(pair[0].lines.index(pair[1])), name="order-lines"
         )
         self._facts = Static(id="order-facts")
+        self._notes = Static(id="order-notes")
         self._total = Static(id="order-total")
 
     def content(self) -> Iterable[Widget]:
-        """What holds for the whole order, its lines, what it comes to."""
+        """What holds for the whole order, its lines with what is to be said of them, what it comes to."""
         yield self._facts
         yield self.table
+        yield self._notes
         yield self._total
 
     def on_mount(self) -> None:
@@ -148,13 +191,16 @@ class OrderDialog(Dialog):
                     (_("Cycle"), order.cycle),
                     (_("Customer"), buyer(order)),
                     (_("Hub"), order.hub),
+                    (_("Comment"), order.comment),
                     (_("State"), f"{order_state(order)}\n{_sentence(order)}"),
-                    (_("Sent"), full_time(order.sent_at)),
-                    (_("Received"), full_time(order.received_at) if order.received_at else ""),
+                    (_("Sent"), full_time(order.sent_at.astimezone())),
+                    (_("Received"), full_time(order.received_at.astimezone()) if order.received_at else ""),
                 ]
             )
         )
         self.table.show_rows([(order, line) for line in order.lines])
+        self._notes.update(labelled(notes(order)))
+        self._notes.display = bool(notes(order))
         self._total.update(
             labelled([(_("Total"), money(order.total, order.currency)), (_("To cancel"), self._cancelling())])
         )

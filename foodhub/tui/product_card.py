@@ -4,7 +4,7 @@ from foodhub.node.products import ProductRow
 from foodhub.saying import counted, price
 from foodhub.tui.dialog import Card
 from foodhub.tui.market import product_name
-from foodhub.tui.wording import on_hand, packing
+from foodhub.tui.wording import case, on_hand, packing
 from foodhub.words import _
 
 
@@ -18,11 +18,12 @@ def product_card(row: ProductRow) -> Card:
             (_("Price"), price(row.price, row.currency, row.price_per)),
             (_("On hand"), on_hand(row.on_hand, row.price_per)),
             (_("Ordered by"), "" if row.step == 1 else counted(row.step, row.price_per)),
+            (_("Case"), case(row)),
             (_("Category"), row.category),
             (_("Code"), row.sku),
             (_("Id"), row.id),
             (_("Description"), row.description),
-            (_("To order"), _("foodhub order place CYCLE {product}").format(product=_example(row))),
+            (_("To order"), _("foodhub order place CYCLE {wanted}").format(wanted=_example(row))),
         ],
     )
 

@@ -158,7 +158,7 @@ class RowTable(ScrollView, Generic[T], can_focus=True):
         for number, ((column, wide), text) in enumerate(zip(self._fitted, texts, strict=True)):
             if number:
                 segments.append(Segment(" " * GAP, style))
-            shown = cell(text, wide, right=column.right)
+            shown = cell(text, wide, right=column.right, tail=column.tail)
             segments.append(Segment(shown, style))
         return Strip(segments).adjust_cell_length(width, style)
 

@@ -24,6 +24,14 @@ def packing(product: ProductRow) -> str:
     return name if product.unit_value == 1 else f"{product.unit_value} × {name}"
 
 
+def case(product: ProductRow) -> str:
+    """Say how much a case of a product holds; nothing where it is sold one by one."""
+    if not product.case:
+        return ""
+    text = _("{case} of {amount}: what fills none may not be delivered")
+    return text.format(case=product.case_word or _("case"), amount=counted(product.case, product.price_per))
+
+
 def on_hand(amount: int | None, per: str) -> str:
     """Say how much of a product is there; None is on demand."""
     return _("on demand") if amount is None else counted(amount, per)

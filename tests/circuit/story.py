@@ -171,7 +171,7 @@ class Story:
         return self.say(name, Recover(member_id(member), number, device(name), told, proof))
 
     def keeper(self, by: str, right: Right, turn: int, name: str) -> "Story":
-        return self.say(by, Keeper(right, turn, public(name)))
+        return self.say(by, Keeper(right, turn, public(name), []))
 
     def acts(self, name: str, upto: int | None = None) -> list[Act]:
         return [

@@ -10,7 +10,7 @@ import pytest
 from foodhub.circuit.invite import read_code
 from foodhub.node import setup
 from foodhub.node.application import open_node
-from tests.cli.program import Foodhub
+from tests.cli.program import GOOD, HEADER, Foodhub
 
 
 def _settle(foodhub: Foodhub) -> None:
@@ -40,7 +40,7 @@ def table(empty: Foodhub) -> Foodhub:
         empty("product", "add", name, "--price", price, "--on-demand", "--as", "Hub")
     empty("stock", "case", "Apple juice=6", "--as", "Hub")
     empty("cycle", "new", "Week 48", "--closes", closes, "--sale", "resale", "--as", "Hub")
-    empty("cycle", "sell", "Week 48", "--as", "Group")
+    empty("cycle", "sell", "Week 48", "--buys", "as_one", "--as", "Group")
     return empty
 
 
@@ -138,7 +138,7 @@ def test_a_card_is_written_shown_and_erased(table: Foodhub) -> None:
     assert (row["name"], row["phone"]) == ("Ana", "07 00")
     assert table.json("contact", "set", "--address", "1 rue du Val", "--as", "House")["phone"] == "07 00"
     assert "07 00" in table("contact", "show", "--as", "House").out
-    assert len(table.json("contact", "erase", "--as", "House")) == 2
+    assert len(table.json("contact", "erase", "--as", "House")["erased"]) == 2
     assert table.fails(3, "contact", "show", "--as", "House")["code"] == "no_card"
     assert table.fails(3, "contact", "erase", "--as", "House")["code"] == "no_card"
 
@@ -152,6 +152,11 @@ def test_a_mandate_lets_another_member_price_and_count(table: Foodhub) -> None:
     assert table.json(*change)["price"] == 500
     (counted,) = table.json("stock", "set", "Bread=7", "--for", "Hub", "--as", "Group")
     assert counted["on_hand"] == 7
+    assert (counted["set_aside"], counted["free"], counted["aside"]) == (None, None, [])  # nobody told the holder
+    (shown,) = table.json("stock", "show", "Bread", "--for", "Hub", "--as", "Group")
+    assert (shown["on_hand"], shown["set_aside"], shown["free"]) == (7, None, None)
+    (own,) = table.json("stock", "show", "Bread", "--as", "Hub")
+    assert (own["on_hand"], own["set_aside"], own["free"]) == (7, 0, 7)
     assert table.fails(6, "product", "set", "Bread", "--name", "Loaf", "--for", "Hub", "--as", "Group")["code"]
     assert [row["state"] for row in table.json("mandate", "list", "--as", "Group")] == ["holds"]
     assert [row["state"] for row in table.json("mandate", "end", "Group", "--as", "Hub")] == ["ended"]
@@ -169,6 +174,8 @@ def test_a_member_claims_who_it_was_and_goes_on_by_itself(table: Foodhub) -> Non
     found = table.json("wish", "set", "Week 48", "Eggs=3", "--as", "House")
     assert cells(found["households"]) == {"Denise": [(3, 0)]}
     assert table.fails(6, "wish", "set", "Week 48", "Denise", "Eggs=1", "--as", "Group")["code"] == "has_own_home"
+    elsewhere = table.json("order", "place", "Week 48", "Apple juice=1", "--hub", "Hub", "--as", "House")
+    assert (elsewhere["hub"], elsewhere["customer"]) == ("Hub", "House")
 
 
 def test_the_products_of_a_represented_producer_are_typed_for_it(table: Foodhub) -> None:
@@ -180,3 +187,92 @@ def test_the_products_of_a_represented_producer_are_typed_for_it(table: Foodhub)
     assert table.json("product", "list", "--producer", "Old farm")[0]["on_hand"] is None
     order = table.json("order", "place", "Week 48", "Honey=2", "--hub", "Hub", "--as", "House")
     assert [line["product"] for line in order["lines"]] == ["Honey"]
+
+
+def test_all_of_the_stock_of_a_represented_producer_is_written_for_it(table: Foodhub, tmp_path: Path) -> None:
+    farm = ("--for", "Old farm", "--as", "Hub")
+    table("member", "add", "Old farm", "--represented", "--role", "producer", "--as", "Hub")
+    file = tmp_path / "old.csv"
+    file.write_text(f"{HEADER}\n{GOOD.replace('Hub', 'Old farm')}\n")
+    assert table.json("product", "import", file, *farm)["new"] == 1
+    done = table("product", "import", file, *farm)
+    assert "1 unchanged" in done.out
+    assert "become products of" not in done.err
+    (row,) = table.json("product", "list", "--producer", "Old farm")
+    (case,) = [table.json("stock", "case", "Carrots=10", "--word", "crate", *farm)]
+    assert (case["product_id"], case["case"], case["word"]) == (row["id"], 10, "crate")
+    (pasted,) = table.json("stock", "paste", "9 carrots", *farm)
+    assert (pasted["on_hand"], pasted["free"]) == (9, 9)
+    assert [each["on_hand"] for each in table.json("stock", "show", *farm)] == [9]
+    table("cycle", "new", "Week 49", "--closes", "+3d", "--sale", "resale", "--draft", "--as", "Hub")
+    table("cycle", "bring", "Week 49", "Old farm", "Carrots", "--as", "Hub")
+    assert table.fails(6, "cycle", "bring", "Week 49", "House", "--as", "Hub")["code"] == "not_a_producer"
+    assert table.json("product", "withdraw", "Carrots", *farm)["withdrawn"]
+
+
+def test_a_represented_producer_sells_counted_goods_and_answers_by_phone(table: Foodhub) -> None:
+    farm, by = ("--for", "Old farm", "--as", "Hub"), ("--by", "phone")
+    table("member", "add", "Old farm", "--represented", "--role", "producer", "--as", "Hub")
+    table("member", "add", "Denise", "--represented", "--as", "Group")
+    table("product", "add", "Honey", "--price", "9", "--on-hand", "5", *farm)
+    (aside,) = table.json("allot", "Week 48", "Honey=4", *by, *farm)["allotments"]
+    assert (aside["producer"], aside["set_aside"], aside["written_by"], aside["told"]) == (
+        "Old farm",
+        4,
+        "Hub",
+        "phone",
+    )
+    assert "Old farm, by phone" in table("allot", "Week 48", "Honey=5", *by, *farm).out
+    assert table.json("allot", "lower", "Week 48", "Honey=3", *by, *farm)["changed"] == 1
+    assert table.json("allot", "list", *farm) == []
+    assert table("allot", "grant", *farm).err
+    assert table.fails(6, "allot", "Week 48", "Honey=4", "--for", "Denise", "--as", "Hub")["code"] == "not_represented"
+    assert table.fails(6, "allot", "Week 48", "Honey=4", "--for", "Denise", "--as", "Group")["code"] == "not_a_producer"
+    assert table.fails(6, "allot", "Week 48", "Honey=4", *farm[:2], "--as", "Group")["code"] == "not_represented"
+
+    table("order", "place", "Week 48", "Honey=3", "--hub", "Hub", "--as", "House")
+    table("cycle", "close", "Week 48", "--as", "Hub")
+    table("purchase", "send", "Week 48", "--as", "Hub")
+    (row,) = table.json("purchase", "list", *farm)
+    assert (row["producer"], row["state"], [line["quantity"] for line in row["lines"]]) == ("Old farm", "sent", [3])
+    assert table.fails(6, "purchase", "accept", row["number"], "--as", "Hub")["code"] == "not_your_purchase"
+    assert table.fails(3, "purchase", "show", row["number"], "--for", "Hub", "--as", "Hub")["code"]
+    assert table.json("purchase", "show", row["number"], *farm)["state"] == "sent"
+    answer = table.json("purchase", "accept", row["number"], "Honey=2", "--reason", "bear", *by, *farm)
+    assert (answer["state"], answer["written_by"], answer["told"]) == ("part", "Hub", "phone")
+    shown = table("purchase", "show", row["number"], "--as", "Hub").out
+    assert "Old farm, by phone" in shown
+    assert "written down by" in shown
+    (short,) = table.json("shortfall", "Week 48", "Honey=1", "--reason", "bees", *by, *farm)["shortfalls"]
+    assert (short["producer"], short["available"], short["told"]) == ("Old farm", 1, "phone")
+    table("member", "end", "Old farm", "--as", "Hub")
+    late = table.fails(6, "shortfall", "Week 48", "Honey=0", "--reason", "bees", *farm)
+    assert late["code"] == "represented_no_more"
+
+
+def test_a_rule_for_cases_leaves_how_a_lack_is_shared_to_the_hub(table: Foodhub) -> None:
+    def sharing() -> dict[str, str]:
+        found = {each["name"]: each for each in table.json("cycle", "show", "Week 48")["exchanges"]}
+        return {each["product"]: each["sharing"] for each in found["Group"]["rules"]}
+
+    table("cycle", "sell", "Week 48", "--rule", "Eggs=equal", "--rule", "Apple juice=by_hand", "--as", "Hub")
+    table("cycle", "sell", "Week 48", "--rule", "Eggs=group", "--rule", "Apple juice=round_up", "--as", "Group")
+    assert sharing() == {"Eggs": "equal", "Apple juice": "queue"}
+    table("cycle", "sell", "Week 48", "--rule", "Eggs=sharing:queue", "--as", "Group")
+    assert sharing() == {"Eggs": "queue", "Apple juice": "queue"}
+
+
+def test_a_card_that_was_typed_is_erased_from_either_side(table: Foodhub) -> None:
+    row = table.json("member", "add", "Denise", "--represented", "--phone", "06 12", "--as", "Group")
+    table("member", "claim", row["id"], "Group", "--as", "House")
+    table("member", "confirm", "Denise", "--as", "Group")
+    done = table("contact", "erase", "--as", "House")
+    assert "Group is asked to erase what it typed" in done.out
+    assert [each["scope"] for each in table.json("erase", "list", "--as", "House")] == ["card"]
+    assert "the contact card that it typed" in table("erase", "list", "--as", "Group").out
+    assert table.fails(3, "contact", "show", "--as", "House")["code"] == "no_card"
+    assert "06 12" not in table("member", "list", "--as", "Group").out
+    table("member", "add", "Zoe", "--represented", "--phone", "05", "--as", "Group")
+    table("member", "end", "Zoe", "--as", "Group")
+    assert len(table.json("contact", "erase", "--for", "Zoe", "--as", "Group")["erased"]) == 1
+    assert "Zoe" not in table("member", "list", "--as", "Group").out

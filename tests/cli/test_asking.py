@@ -45,7 +45,7 @@ def test_words_that_nobody_can_say_again_stay_unconfirmed_until_all_are_typed(em
 
 
 def test_what_is_signed_is_shown_with_the_hat_and_only_yes_signs(empty: Foodhub) -> None:
-    empty("init", "--name", "Hub", "--role", "hub")
+    empty("init", "--name", "Hub", "--role", "hub", "--json")
     said = empty.on_terminal("circuit", "found", "Circuit", answers=["n"])
     assert said.code == 1
     assert "Hub signs this" in said.err
@@ -56,14 +56,14 @@ def test_what_is_signed_is_shown_with_the_hat_and_only_yes_signs(empty: Foodhub)
 
 
 def test_yes_is_said_in_the_language_spoken(empty: Foodhub) -> None:
-    empty("init", "--name", "Hub", "--role", "hub")
+    empty("init", "--name", "Hub", "--role", "hub", "--json")
     said = empty.on_terminal("circuit", "found", "Circuit", "--lang", "fr", answers=["oui"])
     assert said.code == 0
     assert empty.json("status")["circuit"] == "Circuit"
 
 
 def test_with_yes_nothing_is_asked(empty: Foodhub) -> None:
-    empty("init", "--name", "Hub", "--role", "hub")
+    empty("init", "--name", "Hub", "--role", "hub", "--json")
     said = empty.on_terminal("circuit", "found", "Circuit", "--yes")
     assert said.code == 0
     assert "signs this" not in said.err

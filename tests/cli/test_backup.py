@@ -35,6 +35,9 @@ def test_a_home_goes_into_a_file_and_comes_out_of_it(founded: Foodhub, file: Pat
     assert "foodhub device enrol CODE" in found.err
     assert "foodhub recover" in found.err
     assert [row["name"] for row in home.json("product", "list")] == ["Carrots"]
+    for words in ("order list", "stock show", "purchase list"):
+        assert "sealed to its members is missing" in home(*words.split()).err
+    assert "sealed" not in founded("order", "list").err
     assert "restored from a backup" in home("status").err
     assert home.json("status")["read_only"] == "restored_backup"
 

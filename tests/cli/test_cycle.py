@@ -44,6 +44,41 @@ def test_a_draft_is_changed_checked_and_published(farming: Foodhub) -> None:
     assert farming.fails(6, "cycle", "publish", "Market")["code"] == "not_a_draft"
 
 
+def test_a_draft_is_dropped_and_two_of_one_name_are_not_made(farming: Foodhub) -> None:
+    farming(*NEW, "--draft")
+    farming("cycle", "new", "Other", *NEW[3:], "--draft")
+    for again in ([*NEW, "--draft"], [*NEW], ["cycle", "set", "Other", "--name", "Week"]):
+        assert farming.fails(6, *again)["code"] == "draft_exists"
+    assert farming.json("cycle", "drop", "Week")["draft"]
+    assert [row["name"] for row in farming.json("cycle", "list")] == ["Other"]
+    farming(*NEW)
+    refused = farming.fails(6, "cycle", "drop", "Week")
+    assert (refused["code"], "cycle close" in refused["hint"]) == ("not_a_draft", True)
+
+
+def test_the_answer_to_a_change_shows_what_was_changed(farming: Foodhub) -> None:
+    for words in ([*NEW], [*NEW[:2], "Draft", *NEW[3:], "--draft"]):
+        farming(*words)
+        name = words[2]
+        assert farming.json("cycle", "bring", name, "Hub", "--place", "Back door")["incoming"][0]["producer"] == "Hub"
+        assert "Back door" in farming("cycle", "set", name, "--closes", "+2d").out
+        (brought,) = farming.json("cycle", "bring", name, "Hub", "VO-LAI-1", "--lead", "+1h")["incoming"]
+        assert (brought["place"], len(brought["products"])) == ("Back door", 1)
+        (brought,) = farming.json("cycle", "bring", name, "Hub", "--all-products", "--place", "Front")["incoming"]
+        assert (brought["place"], brought["products"], brought["lead"] is not None) == ("Front", [], True)
+        assert farming.fails(6, "cycle", "set", name, "--deputy", "Hub")["code"] == "you_coordinate"
+        assert farming.fails(6, "cycle", "set", name, "--hub", "Hub")["code"] == "you_coordinate"
+        assert farming.fails(6, "cycle", "set", name, "--pooled")["code"] == "nobody_to_pool_with"
+
+
+def test_a_pickup_ends_on_its_day_unless_another_one_is_said_and_its_end_is_shown(farming: Foodhub) -> None:
+    farming(*NEW)
+    refused = farming.fails(2, "cycle", "sell", "Week", "--pickup", "Hall; fri 19h; 17h")
+    assert refused["code"] == "bad_span"
+    assert "19:00 to 21:30" in farming("cycle", "sell", "Week", "--pickup", "Hall; fri 19h; 21h30").out
+    assert "12:00" in farming("cycle", "sell", "Week", "--pickup", "Hall; fri 19h; sat 12h").out
+
+
 def test_what_keeps_a_cycle_from_working_is_said_with_exit_code_6(founded: Foodhub) -> None:
     founded(*NEW)
     error = founded("cycle", "check", "Week", "--json", code=6)
@@ -117,7 +152,7 @@ def test_an_announcement_says_in_both_languages_when_and_how_to_order(farming: F
 
 
 def test_a_group_sells_in_the_cycle_of_its_hub(founded: Foodhub) -> None:
-    founded("init", "--name", "AMAP", "--role", "group")
+    founded("init", "--name", "AMAP", "--role", "group", "--json")
     invite = founded.json("circuit", "invite", "--role", "group", "--as", "Hub")["invite"]
     founded("circuit", "join", invite, "--as", "AMAP")
     founded("cycle", "new", "Week", "--closes", "+1d", "--sale", "direct", "--as", "Hub")
@@ -131,5 +166,16 @@ def test_a_group_sells_in_the_cycle_of_its_hub(founded: Foodhub) -> None:
     assert late["code"] == "group_after_hub"
     assert founded.fails(6, "cycle", "sell", "Week", "--buys", "as_one", "--as", "AMAP")["code"] == "as_one_in_direct"
     assert founded.fails(6, "cycle", "set", "Week", "--pooled", "--as", "AMAP")["code"] == "not_your_cycle"
+    founded("cycle", "new", "Fair", "--closes", "+1d", "--sale", "resale", "--as", "Hub")
+    refused = founded.fails(2, "cycle", "sell", "Fair", "--as", "AMAP")
+    assert (refused["code"], "--buys" in refused["hint"]) == ("buying_needed", True)
+    founded("cycle", "sell", "Fair", "--buys", "households", "--as", "AMAP")
+    assert founded.json("cycle", "sell", "Fair", "--open", "--as", "AMAP")["exchanges"][1]["buying"] == "households"
+    repeat = ("cycle", "repeat", "Fair", "--as", "AMAP")
+    assert founded.json("cycle", "show", "Fair")["again"] == ["AMAP"]
+    assert "you sell nothing in it" in founded(*repeat, "--end").out
+    assert founded.json("cycle", "show", "Fair")["again"] == []
+    assert founded.fails(2, *repeat, "--every", "2")["code"] == "coordinator_says"
+    assert "likewise" in founded(*repeat).out
     text = founded("cycle", "announce", "Week", "--as", "AMAP").out
     assert text.startswith("AMAP")

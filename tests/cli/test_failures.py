@@ -64,8 +64,32 @@ def test_before_anything_is_set_up_a_command_says_how_to_begin(empty: Foodhub, w
     assert not empty.home.exists()
 
 
+def test_no_member_is_made_where_nobody_would_see_its_recovery_words(empty: Foodhub) -> None:
+    refused = empty("init", "--name", "Farm", "--role", "producer", code=2)
+    assert "recovery words" in refused.err
+    assert not empty.home.exists()
+    assert len(empty.json("init", "--name", "Farm", "--role", "producer")["recovery_words"]) == 24
+
+
+def test_what_is_no_role_and_which_numbers_there_are_is_said(shared: Foodhub) -> None:
+    refused = shared.fails(2, "circuit", "invite", "--role", "bishop")
+    assert refused["message"] == '"bishop" is no role.'
+    assert "household" in refused["hint"]
+    assert shared.fails(2, "circuit", "invite", "--role", "hub", "--days", "-1")["message"] == (
+        "--days is a number from 1 to 365."
+    )
+    assert "(1 to 365)" in shared("circuit", "invite", "--help").out
+
+
+def test_times_in_sentences_are_said_with_day_and_zone(shared: Foodhub) -> None:
+    past = ["cycle", "new", "Past", "--closes", "2020-01-01T20:00", "--sale", "resale", "--zone", "Europe/Paris"]
+    assert "Wednesday 2020-01-01 20:00 (Europe/Paris)" in shared.fails(6, *past)["message"]
+    assert "mercredi 2020-01-01 20:00 (Europe/Paris)" in shared.fails(6, *past, "--lang", "fr")["message"]
+    assert shared.fails(6, *past)["details"]["closes"] == "2020-01-01T20:00:00+01:00"
+
+
 def test_without_a_circuit_a_command_says_how_to_get_into_one(empty: Foodhub) -> None:
-    empty("init", "--name", "Farm", "--role", "producer")
+    empty("init", "--name", "Farm", "--role", "producer", "--json")
     for words in (
         ["product", "add", "Eggs", "--price", "2"],
         ["circuit", "show"],
@@ -91,6 +115,12 @@ def test_without_a_circuit_a_command_says_how_to_get_into_one(empty: Foodhub) ->
 )
 def test_what_is_named_and_not_there_is_exit_code_3(shared: Foodhub, words: str, code: str) -> None:
     assert shared.fails(3, *words.split())["code"] == code
+
+
+@pytest.mark.parametrize("words", ["product list", "cycle list", "circuit members", "log show", "paths"])
+def test_also_what_only_reads_knows_nobody_by_a_name_that_is_not_here(shared: Foodhub, words: str) -> None:
+    assert shared.fails(3, *words.split(), "--as", "Nobody")["code"] == "no_such_hat"
+    shared(*words.split(), "--as", "Hub")
 
 
 @pytest.mark.parametrize("words", ["product list", "order list", "cycle list", "peers"])

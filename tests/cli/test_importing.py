@@ -171,7 +171,7 @@ def test_a_file_may_come_through_a_pipe(founded: Foodhub) -> None:
 
 
 def test_only_who_sells_can_import(empty: Foodhub, file_with: Write) -> None:
-    empty("init", "--name", "AMAP", "--role", "group")
+    empty("init", "--name", "AMAP", "--role", "group", "--json")
     empty("circuit", "found", "Circuit")
     assert empty.fails(6, "product", "import", file_with(GOOD))["code"] == "not_a_producer"
 

@@ -42,7 +42,7 @@ def until(done: object, what: str) -> None:
 def group(tmp_path: Path) -> Foodhub:
     """A home of a buying group that is in no circuit yet."""
     group = Foodhub(tmp_path / "group")
-    group("init", "--name", "AMAP", "--role", "group")
+    group("init", "--name", "AMAP", "--role", "group", "--json")
     return group
 
 
@@ -65,7 +65,7 @@ def test_a_member_joins_and_orders_and_what_is_not_received_is_kept(founded: Foo
         assert (order["state"], order["lines"][0]["confirmed"], order["total"]) == ("received", 4, 1040)
 
         late = Foodhub(group.home.parent / "late")
-        late("init", "--name", "Late", "--role", "group")
+        late("init", "--name", "Late", "--role", "group", "--json")
         assert late.fails(6, "circuit", "join", invite)["code"] == "invite_used"
         taken = founded.json("circuit", "invite", "--role", "group")["invite"]
         founded("circuit", "uninvite", taken)

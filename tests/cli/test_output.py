@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from foodhub import words
-from foodhub.cli.amounts import content, full_moment
+from foodhub.cli.amounts import content
 from foodhub.cli.output import cell, cut, pad, plain, table, width
 from foodhub.node.cycles import CycleRow
 from foodhub.saying import counted, money, price
@@ -17,7 +17,20 @@ CYCLE = CycleRow("abc", "Week", "Hub", "def", "open", OPENS, OPENS, "Europe/Pari
 
 def test_rows_become_json_with_zoned_times_and_without_inner_fields() -> None:
     data = plain([CYCLE])[0]
-    assert set(data) == {"id", "name", "hub", "hub_id", "state", "opens", "closes", "zone", "sale", "closed", "draft"}
+    assert set(data) == {
+        "id",
+        "name",
+        "hub",
+        "hub_id",
+        "state",
+        "opens",
+        "closes",
+        "zone",
+        "sale",
+        "closed",
+        "closed_at",
+        "draft",
+    }
     assert data["opens"] == "2026-11-26T20:00:00+01:00"
 
 
@@ -63,6 +76,6 @@ def test_amounts_are_written_as_the_language_writes_them() -> None:
     try:
         assert price(245, "EUR", "piece") == "2,45 €"
         assert counted(12500, "kg") == "12,5 kg"
-        assert full_moment(OPENS, "Europe/Paris") == "jeudi 2026-11-26 20:00 (Europe/Paris)"
+        assert words.full_moment(OPENS) == "jeudi 2026-11-26 20:00 (Europe/Paris)"
     finally:
         words.use("en")

@@ -32,7 +32,7 @@ def test_setting_a_rule_says_first_that_it_can_not_be_undone(founded: Foodhub) -
 
 
 def test_a_rule_is_the_homes_whoever_of_its_members_acts(founded: Foodhub) -> None:
-    founded("init", "--name", "Dupont", "--role", "household")
+    founded("init", "--name", "Dupont", "--role", "household", "--json")
     assert founded.json("retention", "set", "orders", "24")[0]["months"] == 24
     done = founded.on_terminal("retention", "set", "orders", "12", answers=["n"])
     assert "Dupont" in done.err

@@ -8,7 +8,7 @@ from tests.cli.program import Foodhub
 DAIRY = Path(package.__file__).parent / "demo_catalog" / "dairy.csv"
 ORDER = {
     *("id", "number", "revision", "cycle", "cycle_id", "customer", "customer_id", "hub", "hub_id", "state", "sent_at"),
-    *("received_at", "total", "currency", "lines", "comment", "written_by", "told"),
+    *("received_at", "total", "currency", "lines", "partly", "comment", "written_by", "told"),
 }
 PRODUCT = {
     *(
@@ -160,7 +160,7 @@ def test_an_invite_says_who_knows_it_and_where_it_leads(founded: Foodhub) -> Non
 def test_a_charter_comes_from_a_file(empty: Foodhub, tmp_path: Path) -> None:
     charter = tmp_path / "charter.md"
     charter.write_text("# Notre charte\n\nUn membre, une voix.\n", "utf-8")
-    empty("init", "--name", "Hub", "--role", "hub")
+    empty("init", "--name", "Hub", "--role", "hub", "--json")
     empty("circuit", "found", "Circuit", "--charter", charter)
     assert empty.json("circuit", "show")["charter"] == "# Notre charte\n\nUn membre, une voix."
     charter.write_bytes(b"\xff\xfe\x00")

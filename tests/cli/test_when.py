@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from foodhub.cli.when import read_when
+from foodhub.cli.when import read_span, read_when
 from foodhub.errors import UsageError
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -77,6 +77,21 @@ def test_a_time_that_comes_twice_is_its_first() -> None:
     assert read("2026-10-25T02:30") == "2026-10-25T02:30+02:00"
 
 
+def test_the_end_of_a_span_is_of_its_day_unless_another_one_is_said() -> None:
+    now = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+
+    def span(first: str, last: str) -> list[str]:
+        return [time.isoformat(timespec="minutes")[5:16] for time in read_span(first, last, now, PARIS)]
+
+    assert span("fri 17h", "19h") == ["11-27T17:00", "11-27T19:00"]
+    assert span("fri 17h", "+2h") == ["11-27T17:00", "11-27T19:00"]
+    assert span("fri 19h", "sat 12h") == ["11-27T19:00", "11-28T12:00"]
+    for last in ("17h", "2026-11-26", "now"):
+        with pytest.raises(UsageError) as caught:
+            span("fri 19h", last)
+        assert caught.value.code == "bad_span"
+
+
 def test_days_keep_the_time_of_day_where_hours_do_not() -> None:
     before = datetime(2027, 3, 27, 19, 0, tzinfo=UTC)
     assert read("+1d", before) == "2027-03-28T20:00+02:00"
@@ -104,6 +119,8 @@ def test_days_keep_the_time_of_day_where_hours_do_not() -> None:
         "-2h",
         "2026",
         "tomorrow thu",
+        "9999-12-20",
+        "1900-01-01",
     ],
 )
 def test_what_is_no_time_is_refused_with_examples(text: str) -> None:

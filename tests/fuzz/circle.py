@@ -161,7 +161,7 @@ def sayings() -> dict[str, tuple[int, int, list[Any]]]:
         "remove": (0, 0, [Remove(house.id, [])]),
         "grant": (0, 0, [Grant(farm.id, "steward")]),
         "retire": (1, 0, [Retire(farm.device, [], farm.device)]),
-        "keep": (1, 0, [Keeper("stock", 1, laptop.device)]),
+        "keep": (1, 0, [Keeper("stock", 1, laptop.device, [])]),
         "erase": (1, 0, [Erase([(farm.device, 1, 1, 2)])]),
         "publish": (1, 1, [Profile(2, "Farm"), product(2, 1, 90)]),
         "order": (2, 2, [circle().order()]),

@@ -1,4 +1,5 @@
 from contextlib import suppress
+from hashlib import blake2b
 from random import Random
 from typing import Any
 
@@ -115,6 +116,15 @@ def test_a_private_payload_of_others_is_not_ours() -> None:
     assert unseal(bytes.fromhex(VECTORS["not_ours"]["payload"]), THEIRS, [bytes.fromhex(VECTORS["pair"])]) is None
 
 
+@pytest.mark.parametrize("case", cases("private_payloads", "loose"))
+def test_a_loose_private_payload_of_the_vectors_opens_whatever_is_tried_first(case: dict[str, Any]) -> None:
+    own, pair = (bytes.fromhex(VECTORS[name]) for name in ("farm_with_itself", "pair"))
+    for secrets in ([own, pair], [pair, own]):
+        body = unseal(bytes.fromhex(case["payload"]), THEIRS, secrets)
+        assert body is not None
+        assert body.hex() == case["body"]
+
+
 @pytest.mark.parametrize("case", cases("private_payloads", "bad"))
 def test_a_bad_private_payload_of_the_vectors_is_refused(case: dict[str, Any]) -> None:
     with pytest.raises(PeerFault) as raised:
@@ -124,3 +134,16 @@ def test_a_bad_private_payload_of_the_vectors_is_refused(case: dict[str, Any]) -
 
 def test_chance_for_vectors_is_the_same_each_time() -> None:
     assert chance("x")(100) == chance("x")(100) != chance("y")(100)
+
+
+def test_a_slot_that_opens_counts_whatever_other_slots_say() -> None:
+    """Two devices of a reader may try their secrets in another order: both have to come to the same."""
+    good, bad = b"g" * 32, b"b" * 32
+    payload = seal(b"body", PLACE, [good, bad], Random(1).randbytes)
+    salt = payload[:16]
+    tag = blake2b(salt, digest_size=8, key=bad, person=b"foodhub-tag").digest()
+    spoilt = bytearray(payload)
+    spoilt[payload.index(tag) + 8] ^= 1
+    assert unseal(bytes(spoilt), PLACE, [good, bad]) == unseal(bytes(spoilt), PLACE, [bad, good]) == b"body"
+    with pytest.raises(PeerFault, match="canonical"):
+        unseal(bytes(spoilt), PLACE, [bad])

@@ -38,7 +38,7 @@ from foodhub.node.reserving import request
 from foodhub.node.shortfalls import declare_shortfall
 from foodhub.node.standing_orders import add_standing
 from foodhub.node.state import find_member
-from foodhub.node.stock import set_case
+from foodhub.node.stock import set_case, set_stock
 from foodhub.node.wanted import read_lines, read_products
 from foodhub.orders.hands import Behalf
 from foodhub.store.facts import FACTS
@@ -59,13 +59,15 @@ PLACES = {
     "A": "household",
     "A2": "household",
     "B": "household",
+    "B2": "household",
     "C": "household",
     "C2": "household",
     "E": "household",
     "E2": "household",
     "P": "household",
 }
-"""Who there is: G buys as one (A, A2 and Dora, who has no computer), GF for its households (B), GS shows all wishes
+"""Who there is: G buys as one (A, A2 and Dora, who has no computer), GF for its households (B, B2,
+and Rosa, who has no computer), GS shows all wishes
 (C, C2); E is a customer of H and E2 of H2, in no group. P claimed to be Paul, whom G had represented."""
 STRANGER = "X"
 PHONES = {"A": "0601010101", "B": "0602020202", "C": "0603030303", "E": "0604040404", "Dora": "0605050505"}
@@ -124,7 +126,7 @@ class Story:
         self.village = village
         self.homes: dict[str, Home] = {}
         self.products: dict[str, tuple[bytes, bytes]] = {}
-        self.dora = self.paul = b""
+        self.dora = self.paul = self.rosa = b""
 
     async def play(self) -> None:
         """Let everything happen, in the order of a week."""
@@ -162,19 +164,26 @@ class Story:
         await hub.write(repeat_cycle, hub.hat, cycle.key[1], 1)
         times = (now + 300 * HOUR, now + 400 * HOUR)
         await hub.write(draft_cycle, hub.hat, "Secret week", *times, "Europe/Paris", "resale")
+        await self._join("B", "GF")  # before its group sells in the cycle
+        rosa = await self.homes["GF"].write(add_represented, self.homes["GF"].hat, "Rosa", "household")
+        self.rosa = id_bytes(rosa.id)
+        await self.village.gossip()
         offers = {"G": Offer(buying="as_one"), "GF": Offer(buying="households"), "GS": Offer(shown=True)}
         for name, offer in offers.items():
             home = self.homes[name]
             await home.write(sell, home.hat, await self.cycle(name), offer)
         await self.village.gossip()
-        for name, joined in (("A", "G"), ("A2", "G"), ("B", "GF"), ("C", "GS"), ("C2", "GS")):
-            home = self.homes[name]
-            await home.write(join_group, home.hat, self.homes[joined].hat.member)
+        for name, joined in (("A", "G"), ("A2", "G"), ("B2", "GF"), ("C", "GS"), ("C2", "GS")):
+            await self._join(name, joined)
         group = self.homes["G"]
         dora = await group.write(add_represented, group.hat, "Dora", "household", phone=PHONES["Dora"])
         self.dora = id_bytes(dora.id)
         await self._claim()
         await self.village.gossip()
+
+    async def _join(self, name: str, group: str) -> None:
+        home = self.homes[name]
+        await home.write(join_group, home.hat, self.homes[group].hat.member)
 
     async def _claim(self) -> None:
         """Let G represent Paul until P says that it is him."""
@@ -240,6 +249,8 @@ class Story:
         for home in (farm, second):
             for row in await home.read(list_purchases, home.hat, self.village.clock.now):
                 await home.write(answer_purchase, home.hat, row, {})
+        gone = [await self.cycle("F")]
+        await farm.write(set_stock, farm.hat, {self.products["Carrots"][1]: 15}, None, gone)
         about = await e.read(find_member, "H")
         await e.write(request_erase, e.hat, about)
         await self.village.gossip()
@@ -261,7 +272,11 @@ async def tell(village: Village) -> Bazaar:
     story = Story(village)
     await story.play()
     homes = {**story.homes, STRANGER: await story.stranger()}
-    members = {name: home.hat.member for name, home in homes.items()} | {"Dora": story.dora, "Paul": story.paul}
+    members = {name: home.hat.member for name, home in homes.items()} | {
+        "Dora": story.dora,
+        "Paul": story.paul,
+        "Rosa": story.rosa,
+    }
     names = {member: name for name, member in members.items()}
     opened = {name: await home.write(open_all) for name, home in homes.items()}
     devices = dict(await homes["H"].rows("SELECT key, member FROM device"))

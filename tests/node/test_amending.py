@@ -10,7 +10,7 @@ from foodhub.node.allotments import allot
 from foodhub.node.amending import amend_order, cancel_order
 from foodhub.node.orders import OrderRow
 from foodhub.node.products import set_product
-from foodhub.node.remarks import consents_of, remark_of, set_remark
+from foodhub.node.remarks import consents_in, remark_of, set_remark
 from foodhub.node.wanted import read_changes
 from foodhub.store.transaction import Transaction
 from tests.homes import HOUR, Home, Village
@@ -152,11 +152,12 @@ async def test_a_remark_reaches_the_hub_and_changes_no_place(village: Village) -
     found = await hub.read(remark_of, ann.hat.member, order)
     assert found is not None
     assert found.comment == "No bag, please"
-    assert await hub.read(consents_of, ann.hat.member, order) == {key: "cheaper"}
+    placed_in = (hub.hat.member, (await hub.cycle()).key)
+    assert await hub.read(consents_in, *placed_in) == {(ann.hat.member, *key): "cheaper"}
     assert await bob.read(remark_of, ann.hat.member, order) is None
     assert await ann.write(set_remark, ann.hat, order, hub.hat.member, consents={key: None})
     await village.gossip()
-    assert await hub.read(consents_of, ann.hat.member, order) == {}
+    assert await hub.read(consents_in, *placed_in) == {}
 
 
 async def test_a_comment_that_is_too_long_is_refused(village: Village) -> None:

@@ -44,9 +44,12 @@ async def test_a_cycle_in_which_nothing_is_missing_has_no_findings(village: Vill
     carrots = await farm.product("Carrots")
     await village.gossip()
     await hub.write(bring, hub.hat, cycle.key[1], Incoming(farm.hat.member, [], "Back door", 0, 0))
-    await hub.write(sell, hub.hat, cycle, Offer(pickups=[Pickup("Hall", 5, 9)]))
+    now = village.clock.now
+    await hub.write(sell, hub.hat, cycle, Offer(pickups=[Pickup("Hall", now + 2 * DAY, now + 3 * DAY)]))
     await village.gossip()
     assert await found(hub, cycle) == {"no_allotment": "warning"}
+    # What is set aside is between farm and hub.
+    assert await found(farm, cycle) == {}
     await farm.write(allot, farm.hat, cycle, {id_bytes(carrots): 5})
     await village.gossip()
     assert await found(hub, cycle) == {}
@@ -76,6 +79,48 @@ async def test_a_rule_for_cases_of_a_product_that_has_none_is_found(village: Vil
     await farm.sign(Log.CATALOG, Case(juice, 1, 6, 0, "carton", broken=False))
     await village.gossip()
     assert await found(hub, cycle) == {"no_incoming": "warning", "no_pickup": "warning"}
+
+
+async def test_a_rule_that_only_says_how_a_lack_is_shared_needs_no_case(village: Village) -> None:
+    hub, farm, cycle = await market(village)
+    carrots = id_bytes(await farm.product("Carrots"))
+    await village.gossip()
+    await hub.write(sell, hub.hat, cycle, Offer(rules={(farm.hat.member, carrots): read_rule("proportional")}))
+    assert "no_case" not in await found(hub, cycle)
+
+
+async def test_a_group_is_told_of_what_it_shares_in_another_way_than_its_hub(village: Village) -> None:
+    hub, farm, cycle = await market(village)
+    group = await village.home("Group", "group")
+    carrots, eggs = [(farm.hat.member, id_bytes(await farm.product(name))) for name in ("Carrots", "Eggs")]
+    await village.gossip()
+    rules = {carrots: read_rule("proportional"), eggs: read_rule("equal")}
+    await hub.write(sell, hub.hat, cycle, Offer(rules=rules))
+    await village.gossip()
+    await group.write(sell, group.hat, cycle, Offer(buying="as_one"))
+    assert "other_sharing" not in await found(group, cycle)
+    await group.write(sell, group.hat, cycle, Offer(rules={eggs: read_rule("sharing:queue")}))
+    (said,) = [each for each in await group.read(check_cycle_of, group.hat, cycle) if each.code == "other_sharing"]
+    assert (said.state, said.details["hub"], said.details["products"]) == ("warning", "Hub", "Eggs")
+    await village.gossip()
+    assert "other_sharing" not in await found(hub, cycle)
+
+
+async def test_a_pickup_before_the_close_or_before_the_goods_are_there_is_found(village: Village) -> None:
+    hub, farm, cycle = await market(village)
+    group = await village.home("Group", "group")
+    await farm.product("Carrots")
+    await village.gossip()
+    now = village.clock.now
+    await hub.write(bring, hub.hat, cycle.key[1], Incoming(farm.hat.member, [], "", now + 3 * DAY, 0))
+    await hub.write(sell, hub.hat, cycle, Offer(pickups=[Pickup("Hall", now + 2 * DAY, now + 4 * DAY)]))
+    assert (await found(hub, cycle))["pickup_before_weighed"] == "warning"
+    await hub.write(sell, hub.hat, cycle, Offer(pickups=[Pickup("Hall", now, now + 4 * DAY)]))
+    assert (await found(hub, cycle))["pickup_before_close"] == "bad"
+    await village.gossip()
+    assert {"no_pickup", "pickup_before_close"}.isdisjoint(await found(group, cycle))
+    await group.write(sell, group.hat, cycle, Offer())
+    assert (await found(group, cycle))["no_pickup"] == "warning"
 
 
 async def test_what_no_command_lets_one_say_is_found_where_it_was_said_all_the_same(village: Village) -> None:

@@ -6,12 +6,15 @@ from foodhub.errors import RefusedError
 from foodhub.log.header import Log
 from foodhub.node.closing import DEPUTY_WAITS, LONGEST_LATE, close_cycle, close_of, ready_to_close, reopen_cycle
 from foodhub.node.cycles import in_ms
+from foodhub.node.deputy_alerts import GRACE, closes_awaited
 from foodhub.node.duties import due, next_due
+from foodhub.node.offering import Offer, sell
+from foodhub.node.overview import overview
 from foodhub.node.planning import Changes, set_cycle
 from foodhub.node.waking import note_in_step, note_waking
 from foodhub.orders.exchanges import Close
 from foodhub.orders.statements import derived_id
-from tests.homes import HOUR, Home, Village
+from tests.homes import HOUR, Clock, Home, Village, carry
 
 pytestmark = pytest.mark.anyio
 
@@ -30,6 +33,10 @@ async def circle(village: Village, *deputies: str) -> tuple[Home, list[Home]]:
 
 async def closes(*homes: Home) -> list[int | None]:
     return [await home.read(close_of, await home.cycle()) for home in homes]
+
+
+async def waits(home: Home, now: int) -> list[dict[str, str]]:
+    return await home.read(lambda db: list(closes_awaited(db, home.hat, now)))
 
 
 async def count(home: Home) -> int:
@@ -51,6 +58,20 @@ async def test_at_the_hour_the_coordinator_closes_by_itself_and_only_once(villag
     await village.gossip()
     assert await count(coop) == 1
     assert not await hub.read(due, village.clock.now)
+
+
+async def test_a_deputy_is_told_that_the_close_is_awaited_and_who_closed_stands_there(village: Village) -> None:
+    hub, (coop, other) = await circle(village, "Coop", "Other")
+    cycle = await hub.cycle()
+    later = in_ms(cycle.closes) + GRACE
+    assert await waits(coop, later - 1) == []
+    assert await waits(coop, later) == [{"hub": "Hub", "cycle": cycle.name}] == await waits(other, later)
+    assert await waits(hub, later) == []
+    village.clock.now = later
+    await coop.write(close_cycle, coop.hat, await coop.cycle())
+    await carry(coop, other)
+    assert await waits(other, later) == []
+    assert (await other.read(overview, await other.cycle())).closed_by == "Coop"
 
 
 async def test_who_slept_through_the_hour_waits_until_it_has_heard_the_others(village: Village) -> None:
@@ -154,6 +175,41 @@ async def test_who_is_no_deputy_closes_nothing(village: Village) -> None:
     await coop.sign(Log.CATALOG, close)
     await village.gossip()
     assert await closes(hub, coop) == [None, None]
+
+
+async def test_whoever_hears_of_a_close_before_its_time_looks_again_when_that_has_come(village: Village) -> None:
+    """The clock of the coordinator was fast: its close waits at the others, and then nothing new arrives."""
+    hub, (coop,) = await circle(village, "Coop")
+    cycle = await hub.cycle()
+    await hub.write(set_cycle, hub.hat, cycle.key[1], Changes(hubs=[coop.hat.member]))
+    await village.gossip()
+    await coop.write(sell, coop.hat, await coop.cycle(), Offer(by_hand=False))
+    await village.gossip()
+    end = in_ms(cycle.closes)
+    close = Close(derived_id(b"close", *cycle.key), 1, *cycle.key, at=end, open=False)
+    await hub.sign(Log.CATALOG, close)
+    village.clock.now = end - 60_000
+    await village.gossip()
+    for home in (hub, coop):
+        assert not await home.read(due, village.clock.now)
+        assert await home.read(next_due, village.clock.now) == end
+        assert await home.read(due, end)
+
+
+async def test_a_hub_that_counted_by_a_fast_clock_stays_closed_when_that_is_set_right(village: Village) -> None:
+    hub, _ = await circle(village)
+    farm, buyer = await village.home("Farm", "producer"), await village.home("Group", "group")
+    await farm.product("Carrots", on_hand=40)
+    await village.gossip()
+    end = in_ms((await hub.cycle()).closes)
+    village.clock.now, hub.clock = end - 60_000, Clock(end)
+    await hub.duties()
+    hub.clock = village.clock
+    await buyer.order(("Carrots", "2"))
+    await village.gossip()
+    village.clock.now = end
+    await village.gossip()
+    assert [order.state for order in await buyer.orders()] == ["late"]
 
 
 async def test_a_home_that_may_not_sign_has_nothing_to_close(village: Village) -> None:

@@ -6,12 +6,13 @@ import pytest
 
 from foodhub.catalog.naming import base32_id, id_bytes
 from foodhub.errors import NotThereError, UsageError
-from foodhub.node.buyers import as_itself
-from foodhub.node.contacts import card_of, choose_card, find_person, set_card
-from foodhub.node.erasing import erase
+from foodhub.node.card_erasing import erase_card
+from foodhub.node.claims import claim, confirm_claim
+from foodhub.node.contacts import card_of, find_person, set_card
+from foodhub.node.duties import due, perform
 from foodhub.node.groups import join_group
 from foodhub.node.hat import member_name, shown_name
-from foodhub.node.represented import add_represented, behalf
+from foodhub.node.represented import add_represented, behalf, find_represented
 from foodhub.store.transaction import Transaction
 from tests.homes import Home, Village
 
@@ -65,6 +66,23 @@ async def test_who_it_first_orders_from_later_gets_the_card_too(village: Village
     assert await house.rows("SELECT count(*) FROM entry") == entries
 
 
+async def test_a_card_of_who_was_confirmed_to_be_another_since_goes_under_its_own_id_and_once(village: Village) -> None:
+    hub, _farm, group, house = await market(village)
+    await write_card(house, "Ana")
+    row = await group.write(add_represented, group.hat, "Denise", "household")
+    await village.gossip()
+    await house.write(claim, house.hat, id_bytes(row.id), group.hat.member)
+    await village.gossip()
+    await group.write(lambda tx: confirm_claim(tx, group.hat, find_represented(tx.db, group.hat, "Denise")))
+    await village.gossip()
+
+    await house.order(("Carrots", "2"))  # from a hub that does not know Denise
+    assert await house.write(perform)
+    assert not await house.read(due, village.clock.now)
+    await village.gossip()
+    assert await names([hub, group], house.hat.member) == ["Ana", None]
+
+
 async def test_what_is_left_out_of_a_card_stays_as_it_is(village: Village) -> None:
     *_, house = await market(village)
     await write_card(house, "Ana", phone="06 12")
@@ -85,15 +103,11 @@ async def test_a_card_that_is_erased_is_gone_with_its_reader_too(village: Villag
     await write_card(house, "Ana Le Goff")
     await village.gossip()
 
-    def gone(tx: Transaction) -> int:
-        member = as_itself(tx.db, house.hat).member
-        return len(erase(tx, house.hat, choose_card(tx, house.hat, member)))
-
-    assert await house.write(gone) == 2
+    assert len((await house.write(erase_card, house.hat)).erased) == 2
     await village.gossip()
     assert await names([house, group], house.hat.member) == ["House", None]
     with pytest.raises(NotThereError):
-        await house.write(gone)
+        await house.write(erase_card, house.hat)
 
 
 async def test_the_card_of_a_represented_member_is_erased_by_who_wrote_it(village: Village) -> None:
@@ -101,7 +115,7 @@ async def test_the_card_of_a_represented_member_is_erased_by_who_wrote_it(villag
     row = await group.write(add_represented, group.hat, "Denise", "household", "06")
     member = id_bytes(row.id)
     assert await names([group, house], member) == ["Denise", None]
-    await group.write(lambda tx: erase(tx, group.hat, choose_card(tx, group.hat, member)))
+    await group.write(erase_card, group.hat, "Denise")
     assert await names([group], member) == [None]
     assert base32_id(member) == row.id
 

@@ -81,6 +81,40 @@ async def code(work: Any) -> str:
     return caught.value.code
 
 
+async def test_who_brings_what_is_said_of_an_open_cycle_and_what_was_ordered_stays_in(village: Village) -> None:
+    story = await market(village)
+    farm, dairy = story.farms
+    carrots, leeks = await farm.product("Carrots"), await farm.product("Leeks")
+    yoghurt, milk = await dairy.product("Yoghurt"), await dairy.product("Milk")
+    village.clock.now += 2 * HOUR
+    await village.gossip()
+    home = await village.home("Ana", "household")
+    await home.order((yoghurt, "2"), (carrots, "1"))
+    await village.gossip()
+    await story.brings(farm, leeks)
+    found = await story.exchange(story.hub)
+    assert found is not None
+    offered = [(farm, carrots), (farm, leeks), (dairy, yoghurt), (dairy, milk)]
+    assert [found.sells(who.hat.member, id_bytes(each)) for who, each in offered] == [True, True, True, False]
+
+
+async def test_a_group_that_says_nothing_shares_what_lacks_as_its_hub_does(village: Village) -> None:
+    story = await market(village)
+    carrots, eggs, leeks = ((bytes(32), bytes([number]) * 16) for number in (1, 2, 3))
+    rules = {carrots: read_rule("proportional"), eggs: read_rule("by_hand,round_up"), leeks: read_rule("equal")}
+    await story.sells(story.hub, rules=rules)
+    await story.sells(story.group, rules={leeks: read_rule("sharing:queue")})
+    found = await story.exchange(story.group)
+    assert found is not None
+    assert [found.rule(*key).sharing for key in (carrots, eggs, leeks)] == ["proportional", "queue", "queue"]
+    assert found.rule(*eggs).leftover == "cut"
+    assert set(found.ruled) == {carrots, leeks}
+    await story.sells(story.group, rule=read_rule("fair"))
+    found = await story.exchange(story.group)
+    assert found is not None
+    assert found.rule(*carrots).sharing == "queue"
+
+
 async def test_a_draft_is_its_makers_alone_until_it_is_published(village: Village) -> None:
     hub, farm = await village.home("Hub", "hub"), await village.home("Farm", "producer")
     now = village.clock.now

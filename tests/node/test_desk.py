@@ -242,3 +242,17 @@ async def test_nobody_orders_in_the_name_of_an_aggregator_what_its_households_di
     with pytest.raises(RefusedError) as raised:
         await wants(group, ("Eggs", "1"))
     assert raised.value.code == "order_is_the_sum"
+
+
+async def test_nobody_changes_by_hand_what_an_aggregator_orders_for_its_households(village: Village) -> None:
+    market = await stall(village)
+    await market.add("Eggs", aside=9)
+    group, (home,) = await market.group("Group", "A")
+    await wants(home, ("Eggs", "3"))
+    await village.gossip()
+    before = await group.rows("SELECT * FROM placement")
+    for change in (changes(group, ("Eggs", "1")), cancels(group)):
+        with pytest.raises(RefusedError) as raised:
+            await change
+        assert raised.value.code == "order_is_the_sum"
+    assert await group.rows("SELECT * FROM placement") == before

@@ -20,7 +20,7 @@ from foodhub.node.settling import settlement_of
 from foodhub.node.substituting import Substitution, substitute
 from tests.homes import HOUR, Home, Village, carry
 from tests.node import laptops
-from tests.node.desks import Stall, changes, order_at, promised, stall, states, wants
+from tests.node.desks import Stall, changes, order_at, own_orders, promised, stall, states, wants
 from tests.node.test_desk import households, placed
 from tests.pens import changed
 
@@ -72,6 +72,24 @@ async def test_a_late_order_counts_once_it_is_accepted_at_the_end_of_the_queue(v
     assert await refusal(market.hub, accept_late, order) == "not_late"
 
 
+async def test_an_order_of_which_a_part_is_late_says_so_until_that_is_accepted(village: Village) -> None:
+    market = await stall(village)
+    await market.add("Eggs", aside=9)
+    await market.add("Milk", aside=9)
+    (ann,) = await households(village, "A")
+    await wants(ann, ("Eggs", "3"))
+    await village.gossip()
+    await late_comer(market, ann, ("Eggs", "1"), ("Milk", "2"))
+    (order,) = await own_orders(ann)
+    assert (order.state, order.partly) == ("confirmed", ["late"])
+    lines = [(line.product, line.ordered, line.confirmed, line.reason) for line in order.lines]
+    assert lines == [("Eggs", 3, 3, ""), ("Eggs", 1, 0, "late"), ("Milk", 2, 0, "late")]
+    await market.hub.write(accept_late, market.hub.hat, await order_at(market.hub, ann))
+    await village.gossip()
+    (order,) = await own_orders(ann)
+    assert (order.state, order.partly, [line.share for line in order.lines]) == ("confirmed", [], [4, 2])
+
+
 async def test_a_late_change_leaves_what_counted_until_it_is_accepted(village: Village) -> None:
     market = await stall(village)
     await market.add("Eggs", aside=9)
@@ -87,8 +105,10 @@ async def test_a_late_change_leaves_what_counted_until_it_is_accepted(village: V
     assert await counted_at(market.hub) == {(home.hat.member, (await placed(home)).local): 1 for home in homes}
     assert (await market.confirmed(homes[0], "Eggs")).confirmed == 3
     order = await order_at(market.hub, homes[0])
+    assert (order.state, order.partly) == ("confirmed", ["late_change"])
     await market.hub.write(accept_late, market.hub.hat, order)
     await village.gossip()
+    assert (await order_at(market.hub, homes[0])).partly == []
     assert (await market.confirmed(homes[0], "Eggs")).confirmed == 5
     assert sorted((await counted_at(market.hub)).values()) == [1, 2]
 

@@ -4,12 +4,13 @@ import pytest
 
 from foodhub.log.header import Log
 from foodhub.node.baskets import baskets_of
+from foodhub.node.deciding import accept_late
 from foodhub.node.exchanges import exchange_of
 from foodhub.node.households import households_of
 from foodhub.node.supplies import sum_orders
 from foodhub.node.tallies import tally_of
 from tests.homes import HOUR, Home, Village, carry
-from tests.node.desks import cancels, changes, own_orders, promised, represent, stall, states, wants
+from tests.node.desks import cancels, changes, order_at, own_orders, promised, represent, stall, states, wants
 from tests.node.test_desk import placed
 from tests.pens import changed
 
@@ -214,8 +215,7 @@ async def test_a_group_that_buys_for_its_households_tells_its_hub_baskets_and_no
     await market.close()
     numbers = {each.id: each.number for each in await group.read(households_of, group.hat.member)}
     found = await market.hub.read(baskets_of, group.hat.member, (await group.cycle()).key)
-    assert found is not None
-    assert found.rows == sorted([(numbers[homes[0].hat.member], [(*eggs, 2)]), (numbers[dora], [(*eggs, 3)])])
+    assert found == sorted([(numbers[homes[0].hat.member], [(*eggs, 2)]), (numbers[dora], [(*eggs, 3)])])
     assert await homes[0].rows("SELECT 1 FROM baskets") == []
 
 
@@ -288,3 +288,59 @@ async def test_in_an_open_group_all_members_read_all_wishes_and_in_others_nobody
     assert await homes[0].rows("SELECT DISTINCT owner FROM counted") != []
     assert await others[0].rows("SELECT 1 FROM counted") == []
     assert len(await open_one.rows("SELECT 1 FROM receipt")) == 1
+
+
+async def test_what_its_hub_promises_after_a_group_has_closed_its_households_hear_before_the_close_of_the_hub(
+    village: Village,
+) -> None:
+    market = await stall(village)
+    await market.add("Eggs", aside=6)
+    group, homes = await market.group("Group", "A", "B", closes=2 * HOUR)
+    await wants(homes[0], ("Eggs", "4"))
+    await village.gossip()
+    village.homes.remove(homes[1])
+    await wants(homes[1], ("Eggs", "3"))
+    village.clock.now += 3 * HOUR
+    await village.gossip()
+    village.homes.append(homes[1])
+    await village.gossip()
+    assert [state for state, *_ in await states(homes)] == ["received", "late"]
+    await group.write(accept_late, group.hat, await order_at(group, homes[1]))
+    await village.gossip()
+    assert await sum_of(group) == [("Eggs", 7, 0)]
+    assert await states(homes) == [("received", 4, ""), ("received", 2, "allotment_exhausted")]
+    said = await group.rows("SELECT count(*) FROM receipt")
+    await village.gossip()
+    assert await group.rows("SELECT count(*) FROM receipt") == said
+    await market.close()
+    assert await states(homes) == [("confirmed", 4, ""), ("confirmed", 2, "allotment_exhausted")]
+
+
+async def test_a_line_is_not_decided_before_the_hub_has_answered_for_that_much(village: Village) -> None:
+    market = await stall(village)
+    await market.add("Eggs", aside=5)
+    _group, homes = await market.group("Group", "A", "B", "C")
+    await wants(homes[0], ("Eggs", "2"))
+    await village.gossip()
+    village.homes.remove(market.hub)
+    await wants(homes[1], ("Eggs", "4"))
+    await village.gossip()
+    await changes(homes[0], ("Eggs", "3"))
+    await village.gossip()
+    # The hub has answered for 2: what A and B want besides is nobody's yet, and nobody says that it lacks.
+    assert await states(homes[:2]) == [("received", 2, "undecided"), ("received", None, "")]
+    village.homes.append(market.hub)
+    await village.gossip()
+    assert await states(homes[:2]) == [("received", 2, "allotment_exhausted"), ("received", 3, "allotment_exhausted")]
+    # What it refused stays refused while it is asked for more.
+    village.homes.remove(market.hub)
+    await wants(homes[2], ("Eggs", "1"))
+    await village.gossip()
+    assert await states(homes) == [
+        ("received", 2, "allotment_exhausted"),
+        ("received", 3, "allotment_exhausted"),
+        ("received", None, ""),
+    ]
+    village.homes.append(market.hub)
+    await village.gossip()
+    assert await promised(homes) == [2, 3, 0]

@@ -11,15 +11,20 @@ from foodhub.node.cycles import list_cycles
 from foodhub.node.disputed import DisputedRow, disputed
 from foodhub.node.drafts import draft_cycle, draft_rows
 from foodhub.node.exchanges import exchange_of, plan_of
+from foodhub.node.hat import Hat
 from foodhub.node.offering import Offer, sell
 from foodhub.node.planning import Changes, set_cycle
 from foodhub.node.products import list_products, set_product
 from foodhub.node.reissue import AgainRow, plan_reissue, reissue
+from foodhub.node.remarks import set_remark
 from foodhub.node.removal import remove_member
 from foodhub.node.repeating import list_repeats, repeat_cycle
+from foodhub.node.represented import buyer_of
+from foodhub.node.shortfalls import declare_shortfall
 from foodhub.node.state import find_member, list_logs, status
 from foodhub.store.transaction import Transaction
 from tests.homes import HOUR, Home, Village
+from tests.node.desks import represent, wants
 from tests.node.forking import fork
 from tests.node.laptops import laptop, member, recover
 
@@ -284,3 +289,48 @@ async def test_what_a_removed_member_signed_above_the_cut_is_listed_with_who_rem
     assert (found.why, found.by, found.log, found.limit) == ("removed", "Hub", "catalog", 2)
     (log,) = [each for each in await group.read(list_logs) if each.aside]
     assert log.why == "removed"
+
+
+async def test_what_was_written_for_others_is_said_again_in_its_envelope_with_what_only_few_may_read(
+    village: Village,
+) -> None:
+    hub = await village.home("Hub", "hub")
+    farm = await village.home("Farm", "producer")
+    group, _ = await member(village, "Group", "group")
+    await farm.product("Juice", on_hand=None)
+    await village.open_cycle(hub)
+    barn = await laptop(village, "Barn", group)
+    (dora,) = await represent(group, "Dora")
+    local = await wants(group, ("Juice", "3"), who="Dora")
+    await group.write(set_remark_for, group.hat, dora, local, hub.hat.member)
+    await village.gossip()
+    (before,) = await hub.orders()
+    assert (before.customer, before.comment, before.told) == ("Dora", "No glass", "phone")
+    await fork(village, group, 2, 0)
+    await village.gossip()
+    assert await hub.orders() == []
+    wanted = {(kind, state) for kind, _, _, state in await plan(barn)}
+    assert wanted == {(kind, "again") for kind in ("represented", "contact", "belong", "order", "remark")}
+    assert await barn.write(reissue, barn.hat) == len(wanted)
+    await village.gossip()
+    (after,) = await hub.orders()
+    assert (after.customer, after.comment, after.told) == ("Dora", "No glass", "phone")
+    assert (after.id, after.customer_id) == (before.id, before.customer_id)
+    assert [row for row in await plan(barn) if row[-1] != "same"] == []
+
+
+def set_remark_for(tx: Transaction, hat: Hat, member: bytes, order: bytes, hub: bytes) -> bool:
+    return set_remark(tx, hat, order, hub, comment="No glass", buyer=buyer_of(tx.db, hat, member))
+
+
+async def test_what_nobody_can_know_to_hold_still_is_left_to_a_person(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    farm, _ = await member(village, "Farm", "producer")
+    local = id_bytes(await farm.product("Carrots"))
+    await village.open_cycle(hub)
+    barn = await laptop(village, "Barn", farm)
+    await farm.write(declare_shortfall, farm.hat, await farm.cycle(), {local: 3}, "hail")
+    await village.gossip()
+    await fork(village, farm, 2, 0)
+    assert await plan(barn) == [("shortfall", "Carrots", 0, "anew")]
+    assert await barn.write(reissue, barn.hat) == 0

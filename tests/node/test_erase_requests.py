@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from foodhub.errors import FoodhubError
+from foodhub.node.erasable import HANDED_OVER, own_entries
 from foodhub.node.erase_requests import (
     KEPT_AFTER_CLOSE,
     RequestRow,
@@ -14,9 +15,16 @@ from foodhub.node.erase_requests import (
     requests_due,
 )
 from foodhub.node.erasing import choose_order, erase
+from foodhub.node.placing import place_order
+from foodhub.node.represented import add_represented, behalf
 from foodhub.node.state import find_member
+from foodhub.node.wanted import read_lines
+from foodhub.orders.closing import Confirmation
+from foodhub.orders.statements import Answer
 from foodhub.store.transaction import Transaction
 from tests.homes import HOUR, Home, Village
+from tests.node.test_claims import become, wish
+from tests.node.test_claims import market as claims_market
 from tests.node.test_erasing import market, payloads
 
 pytestmark = pytest.mark.anyio
@@ -83,7 +91,7 @@ async def test_too_soon_it_is_answered_with_the_date_and_honoured_by_itself_then
 
 async def test_it_is_honoured_also_when_the_member_has_erased_its_orders_first(village: Village) -> None:
     hub, _farm, group, _carrots = await market(village)
-    village.clock.now += 25 * HOUR
+    village.clock.now += 25 * HOUR + HANDED_OVER
     (order,) = await group.orders()
 
     def erase_own(tx: Transaction) -> None:
@@ -152,3 +160,59 @@ async def test_nobody_else_reads_who_asked_for_what(village: Village) -> None:
     await settle(village)
     assert await farm.rows("SELECT * FROM erase_request") == await farm.rows("SELECT * FROM erase_answer") == []
     assert await seen(farm) == []
+
+
+async def test_who_was_confirmed_to_be_somebody_has_also_erased_what_was_told_to_its_representative(
+    village: Village,
+) -> None:
+    hub, group = await village.home("Hub", "hub"), await village.home("Group", "hub")
+    house, farm = await village.home("House", "household"), await village.home("Farm", "producer")
+    await farm.product("Eggs")
+    await group.write(add_represented, group.hat, "Denise", "household")
+    await village.open_cycle(hub)
+    cycle = await group.cycle()
+
+    def typed(tx: Transaction) -> bytes:
+        buyer = behalf(tx.db, group.hat, "Denise", "phone")
+        return place_order(tx, group.hat, cycle, read_lines(tx.db, cycle, [("Eggs", "1")]), None, buyer=buyer)
+
+    await group.write(typed)
+    await village.gossip()
+    denise = await become(village, group, house)
+    await house.order(("Eggs", "3"))
+    await village.gossip()
+    village.clock.now += 25 * HOUR
+    await village.gossip()
+
+    def told(tx: Transaction) -> int:
+        said = own_entries(tx, hub.hat.member, (hub.hat.device, 2))
+        found = [each for entry in said for each in entry.statements if isinstance(each, Answer | Confirmation)]
+        return sum(each.buyer == denise for each in found)
+
+    assert await hub.write(told) == 4  # one answer twice: to its representative, and again to itself
+    village.clock.now += KEPT_AFTER_CLOSE
+    await ask(house, "Hub")
+    await settle(village)
+    assert await seen(house) == [("House", "done", True)]
+    assert await hub.write(told) == 0
+    for view in ("answer", "confirmation"):
+        assert await house.rows(f"SELECT * FROM {view} WHERE buyer = ?", denise) == []  # noqa: S608 - names of ours
+
+
+async def test_what_a_group_erased_for_whom_it_represented_is_not_confirmed_to_it_again(village: Village) -> None:
+    _hub, group, house = await claims_market(village)
+    await wish(group, "Denise", "2", told="phone")
+    await village.gossip()
+    denise = await become(village, group, house)
+    await wish(house, None, "3")
+    await village.gossip()
+    for hours in (25, 3, 24):
+        village.clock.now += hours * HOUR
+        await village.gossip()
+    confirmed = "SELECT count(*) FROM confirmation WHERE buyer = ?"
+    assert await house.rows(confirmed, denise) == [(1,)]
+    village.clock.now += KEPT_AFTER_CLOSE
+    await ask(house, "Group")
+    await settle(village)
+    await settle(village)
+    assert [await home.rows(confirmed, denise) for home in (group, house)] == [[(0,)], [(0,)]]

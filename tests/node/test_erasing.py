@@ -11,13 +11,15 @@ from foodhub.errors import FoodhubError
 from foodhub.log.header import Log
 from foodhub.node.allotments import allot, free_stock
 from foodhub.node.amending import cancel_order
+from foodhub.node.cycles import CycleRow, in_ms
 from foodhub.node.deliveries import UNWEIGHED
-from foodhub.node.erasable import EVER, OwnEntry, Slices
+from foodhub.node.erasable import EVER, HANDED_OVER, LAST_PICKUP, OwnEntry, Slices
 from foodhub.node.erasing import choose_entries, choose_order, choose_product, erase, rows, spans
 from foodhub.node.orders import find_order
 from foodhub.node.products import list_products, set_product
+from foodhub.node.stock import set_stock
 from foodhub.node.verifying import verify_logs
-from foodhub.orders.exchanges import Incoming, Plan
+from foodhub.orders.exchanges import DEFAULT_RULE, Incoming, Outgoing, Pickup, Plan
 from foodhub.orders.statements import EraseRequest, derived_id
 from foodhub.store.erasures import count_wanted
 from foodhub.store.transaction import Transaction
@@ -25,6 +27,7 @@ from tests.homes import HOUR, Home, Village, all_runs, carry
 from tests.node.laptops import laptop
 
 pytestmark = pytest.mark.anyio
+OVER = 25 * HOUR + HANDED_OVER
 Choose = Callable[[Transaction], list[OwnEntry]]
 
 
@@ -82,6 +85,9 @@ async def test_an_order_is_erased_after_the_close_and_is_gone_everywhere(village
     (order,) = await group.orders()
     assert await refused(group, of_order(group, order.id)) == "order_in_open_cycle"
     village.clock.now += 25 * HOUR
+    await village.gossip()
+    assert await refused(group, of_order(group, order.id)) == "goods_owed"
+    village.clock.now += HANDED_OVER
     assert await erases(group, of_order(group, order.id)) == 1
     assert await payloads(group, group, 2) == [False]
     assert await group.orders() == []
@@ -91,13 +97,56 @@ async def test_an_order_is_erased_after_the_close_and_is_gone_everywhere(village
     assert [await home.read(count_wanted) for home in village.homes] == [0, 0, 0]
 
 
+def picked_up(aggregator: Home, cycle: CycleRow, closes: int) -> Outgoing:
+    """Return how somebody says that it sells in a cycle, with a pickup that ends then (ms)."""
+    hat, key = aggregator.hat, cycle.key
+    head = (derived_id(b"outgoing", *key), 1, *key, hat.member, hat.device, in_ms(cycle.closes))
+    pickups = [Pickup("Hall", closes - 1, closes)]
+    return Outgoing(
+        *head,
+        "resale",
+        "households",
+        by_hand=False,
+        shown=False,
+        products=[],
+        rule=DEFAULT_RULE,
+        rules=[],
+        pickups=pickups,
+    )
+
+
+async def test_who_sells_nothing_in_a_cycle_keeps_nobody_from_erasing_nor_lets_erase_sooner(village: Village) -> None:
+    _hub, _farm, group, _carrots = await market(village)
+    far, early = await village.home("Far", "group"), await village.home("Early", "group")
+    cycle = await group.cycle()
+    for other, closes in ((far, 2**47 - 1), (early, village.clock.now + 25 * HOUR)):
+        await other.sign(Log.CATALOG, picked_up(other, cycle, closes))
+    village.clock.now += 26 * HOUR
+    await village.gossip()
+    (order,) = await group.orders()
+    assert await refused(group, of_order(group, order.id)) == "goods_owed"
+    village.clock.now += HANDED_OVER
+    assert await erases(group, of_order(group, order.id)) == 1
+
+
+async def test_a_pickup_is_waited_for_but_none_that_is_long_after_the_close(village: Village) -> None:
+    hub, _farm, group, _carrots = await market(village)
+    await hub.sign(Log.CATALOG, picked_up(hub, await hub.cycle(), 2**47 - 1))
+    village.clock.now += OVER
+    await village.gossip()
+    (order,) = await group.orders()
+    assert await refused(group, of_order(group, order.id)) == "goods_owed"
+    village.clock.now += LAST_PICKUP - HANDED_OVER
+    assert await erases(group, of_order(group, order.id)) == 1
+
+
 async def test_all_versions_of_an_order_go_together(village: Village) -> None:
     hub, _farm, group, carrots = await market(village)
     await group.order((carrots, "1"))
     (order,) = await group.orders()
     await group.write(cancel_order, group.hat, order)
     await village.gossip()
-    village.clock.now += 25 * HOUR
+    village.clock.now += OVER
     assert await payloads(group, group, 2) == [True] * 4
     assert await refused(group, at(group, "trade", (3, 4))) == "older_version_left"
     assert await erases(group, of_order(group, order.id)) == 4
@@ -109,7 +158,7 @@ async def test_a_hub_erases_its_answers_and_does_not_answer_again(village: Villa
     hub, _farm, group, _carrots = await market(village)
     (order,) = await hub.orders()
     assert await refused(hub, of_order(hub, order.id)) == "order_in_open_cycle"
-    village.clock.now += 25 * HOUR
+    village.clock.now += OVER
     await village.gossip()
     said = await hub.rows("SELECT seq FROM log WHERE author = ? AND log = 2", hub.hat.device)
     assert await erases(hub, of_order(hub, order.id)) == 2  # the answer and the confirmation
@@ -125,7 +174,7 @@ async def test_nothing_erased_comes_back_from_a_peer_that_slept(village: Village
     sleeper = await village.home("Sleeper", "household")
     village.homes.remove(sleeper)
     before = await sleeper.read(all_runs)
-    village.clock.now += 25 * HOUR
+    village.clock.now += OVER
     (order,) = await group.orders()
     await erases(group, of_order(group, order.id))
     await village.gossip()
@@ -143,7 +192,7 @@ async def test_nothing_erased_comes_back_from_a_peer_that_slept(village: Village
 
 async def test_the_headers_stay_and_the_logs_still_verify(village: Village) -> None:
     hub, _farm, group, _carrots = await market(village)
-    village.clock.now += 25 * HOUR
+    village.clock.now += OVER
     (order,) = await group.orders()
     await erases(group, of_order(group, order.id))
     await village.gossip()
@@ -200,19 +249,34 @@ async def test_a_withdrawal_that_holds_can_not_be_erased(village: Village) -> No
     assert await refused(farm, at(farm, "catalog", (3, 3))) == "entry_holds"
 
 
+async def counted(farm: Home, product: str, quantity: int) -> int | None:
+    """Count a product of a farm; return how much of it is free then."""
+    await farm.write(set_stock, farm.hat, {id_bytes(product): quantity})
+    return await farm.read(free_stock, farm.hat.member, id_bytes(product))
+
+
+async def place_in(home: Home, view: str) -> tuple[int, int]:
+    """Return where in its log 2 the one statement of a view stands."""
+    ((place,),) = await home.rows(f"SELECT place & 0xFFFFFFFF FROM {view}")  # noqa: S608 - names of ours
+    return place, place
+
+
 async def test_what_was_set_aside_stays_until_the_stock_is_counted_again(village: Village) -> None:
     _hub, farm, _group, carrots = await market(village)
     assert await refused(farm, at(farm, "trade", (1, 1))) == "entry_holds"
     village.clock.now += 25 * HOUR
     assert await refused(farm, at(farm, "trade", (1, 1))) == "entry_holds"
-    await farm.sign(Log.CATALOG, Stock(id_bytes(carrots), 2, "counted", 40))
-    assert await farm.read(free_stock, farm.hat.member, id_bytes(carrots)) == 35
+    assert await counted(farm, carrots, 40) == 35
     assert await refused(farm, at(farm, "trade", (1, 1))) == "entry_holds"
     village.clock.now += UNWEIGHED
+    await village.gossip()
     assert await refused(farm, at(farm, "trade", (1, 1))) == "entry_holds"
-    await farm.sign(Log.CATALOG, Stock(id_bytes(carrots), 3, "counted", 38))
-    assert await farm.read(free_stock, farm.hat.member, id_bytes(carrots)) == 38
+    assert await counted(farm, carrots, 38) == 38
+    said = await place_in(farm, "delivered")
+    assert await refused(farm, at(farm, "trade", said)) == "entry_holds"
     assert await erases(farm, at(farm, "trade", (1, 1))) == 1
+    assert await farm.read(free_stock, farm.hat.member, id_bytes(carrots)) == 38
+    assert await erases(farm, at(farm, "trade", said)) == 1
     assert await farm.read(free_stock, farm.hat.member, id_bytes(carrots)) == 38
 
 
@@ -225,17 +289,16 @@ async def test_what_a_later_delivery_takes_stays_until_a_count_after_it(village:
     village.clock.now += 30 * 24 * HOUR
     await village.gossip()
     assert await hub.rows("SELECT returned FROM returned") == [(3,)]
-    await farm.sign(Log.CATALOG, Stock(id_bytes(carrots), 2, "counted", 40))
-    await village.gossip()
-    (place,) = await hub.rows("SELECT place & 0xFFFFFFFF FROM returned")
-    assert await farm.read(free_stock, farm.hat.member, id_bytes(carrots)) == 38
+    assert await counted(farm, carrots, 40) == 38
     assert await refused(farm, at(farm, "trade", (1, 1))) == "entry_holds"
-    assert await refused(hub, at(hub, "trade", (place[0], place[0]))) == "entry_holds"
     village.clock.now += 20 * 24 * HOUR
-    await farm.sign(Log.CATALOG, Stock(id_bytes(carrots), 3, "counted", 38))
+    assert await counted(farm, carrots, 38) == 38
     await village.gossip()
+    returned = await place_in(hub, "returned")
+    assert await refused(hub, at(hub, "trade", returned)) == "entry_holds"
     assert await erases(farm, at(farm, "trade", (1, 1))) == 1
-    assert await erases(hub, at(hub, "trade", (place[0], place[0]))) == 1
+    await village.gossip()
+    assert await erases(hub, at(hub, "trade", returned)) == 1
     assert await farm.read(free_stock, farm.hat.member, id_bytes(carrots)) == 38
 
 
@@ -260,7 +323,7 @@ async def test_places_that_can_not_be_erased_are_refused_by_name(village: Villag
 
 async def test_a_lasting_entry_of_the_trade_log_survives(village: Village) -> None:
     _hub, _farm, group, _carrots = await market(village)
-    village.clock.now += 25 * HOUR
+    village.clock.now += OVER
 
     def settle(tx: Transaction) -> None:
         local = derived_id(b"erase_request", tx.circuit, b"orders")
@@ -275,7 +338,7 @@ async def test_a_lasting_entry_of_the_trade_log_survives(village: Village) -> No
 async def test_another_laptop_of_the_member_erases_what_this_one_signed(village: Village) -> None:
     hub, _farm, group, _carrots = await market(village)
     second = await laptop(village, "Second", group)
-    village.clock.now += 25 * HOUR
+    village.clock.now += OVER
     (order,) = await second.orders()
     assert await erases(second, of_order(second, order.id)) == 1
     await village.gossip()
@@ -309,8 +372,8 @@ async def test_long_logs_are_read_in_slices_of_what_is_left(village: Village) ->
     for _ in range(4):
         await group.order((carrots, "1"))
 
-    def read(tx: Transaction, reader: bytes = b"") -> list[list[int]]:
-        slices = Slices(tx, group.hat.member, [(group.hat.device, 2, EVER)], reader)
+    def read(tx: Transaction, *readers: bytes) -> list[list[int]]:
+        slices = Slices(tx, group.hat.member, [(group.hat.device, 2, EVER)], readers)
         at, found = 0, []
         while True:
             entries, at = slices.read(at, 2)
@@ -321,7 +384,8 @@ async def test_long_logs_are_read_in_slices_of_what_is_left(village: Village) ->
     assert await group.write(read) == [[1, 2], [3, 4], [5]]
     assert await group.write(read, hub.hat.member) == [[1, 2], [3, 4], [5]]
     assert await group.write(read, group.hat.member) == [[1, 2], [3, 4], [5]]
-    village.clock.now += 25 * HOUR
+    assert await group.write(read, farm.hat.member, hub.hat.member) == [[1, 2], [3, 4], [5]]
+    village.clock.now += OVER
     await erases(group, at(group, "trade", (2, 4)))
     assert await group.write(read) == [[1, 5], []]
     assert await group.write(read, farm.hat.member) == [[], []]

@@ -4,19 +4,25 @@ import sqlite3
 
 import pytest
 
-from foodhub.catalog.naming import id_bytes
-from foodhub.catalog.statements import Case
+from foodhub.catalog.naming import base32_id, id_bytes
+from foodhub.catalog.statements import Case, Stock, product_id
+from foodhub.circuit.invite import read_code
+from foodhub.circuit.statements import Join, charter_hash, proof_of_join
 from foodhub.errors import RefusedError
 from foodhub.log.header import Log
+from foodhub.node import setup
 from foodhub.node.allotments import allot
+from foodhub.node.closing import reopen_cycle
 from foodhub.node.hat import Hat
 from foodhub.node.purchase_answers import answer_purchase, mark_seen
 from foodhub.node.purchases import PurchaseRow, list_purchases
-from foodhub.node.purchasing import GRACE, send_purchases
+from foodhub.node.purchasing import GRACE, purchases_due, send_purchases
 from foodhub.node.trade_alerts import UNSEEN, Waiting, trade_alerts
 from foodhub.orders.hands import Contact
 from foodhub.orders.statements import derived_id
 from tests.homes import HOUR, Home, Village
+from tests.pens import CHARTER, Paper, Pen, changed
+from tests.vectors.seeds import carrots
 
 pytestmark = pytest.mark.anyio
 CLOSES = 24 * HOUR
@@ -138,6 +144,8 @@ async def test_refused_nobody_gets_anything_of_it(village: Village) -> None:
     assert await farm.write(answer_purchase, farm.hat, row, nothing, "fire") == "refused"
     await village.gossip()
     assert {line.share for line in (await ann.orders())[0].lines} == {0}
+    (row,) = await purchases(farm)
+    assert {(line.accepted, line.reason, line.total) for line in row.lines} == {(0, "fire", 0)}
 
 
 async def test_it_is_answered_once_and_by_its_producer_alone(village: Village) -> None:
@@ -154,6 +162,55 @@ async def test_it_is_answered_once_and_by_its_producer_alone(village: Village) -
     with pytest.raises(RefusedError) as raised:
         await farm.write(answer_purchase, farm.hat, row, {}, "again")
     assert raised.value.code == "purchase_answered"
+
+
+async def bought_anew(village: Village, hub: Home, ann: Home) -> None:
+    """Open the cycle again for a carton of juice more, and close and order anew."""
+    cycle = await hub.cycle()
+    await hub.write(reopen_cycle, hub.hat, cycle, village.clock.now + HOUR)
+    await village.gossip()
+    await ann.order(("Juice", "6"))
+    await village.gossip()
+    village.clock.now += HOUR + GRACE
+    await village.gossip()
+    await hub.write(send_purchases, hub.hat, await hub.cycle())
+    await village.gossip()
+
+
+async def test_a_yes_holds_for_what_the_producer_saw_and_not_for_what_was_ordered_since(village: Village) -> None:
+    hub, farm, ann, _, row = await sent(village)
+    await hub.write(reopen_cycle, hub.hat, await hub.cycle(), village.clock.now + HOUR)
+    await farm.write(answer_purchase, farm.hat, row, {})  # it has not heard of the reopening
+    await village.gossip()
+    with pytest.raises(RefusedError) as raised:
+        await farm.write(answer_purchase, farm.hat, row, {})
+    assert raised.value.code == "cycle_open_again"
+    await ann.order(("Juice", "6"))
+    await village.gossip()
+    village.clock.now += HOUR + GRACE
+    await village.gossip()
+    await hub.write(send_purchases, hub.hat, await hub.cycle())
+    await village.gossip()
+    for home in (hub, farm):
+        (row,) = await purchases(home)
+        assert (row.state, ordered(row)["Juice"][0]) == ("sent", 12)
+    assert "purchase_waits" in [code for code, _ in await waiting(farm)]
+    assert await farm.write(answer_purchase, farm.hat, row, {}) == "accepted"
+
+
+async def test_what_an_earlier_answer_lacked_is_no_shortfall_once_all_is_accepted(village: Village) -> None:
+    hub, farm, ann, _, row = await sent(village)
+    nothing = {line.product: 0 for line in row.statement.lines}
+    assert await farm.write(answer_purchase, farm.hat, row, nothing, "fire") == "refused"
+    await village.gossip()
+    await bought_anew(village, hub, ann)
+    (row,) = await purchases(farm)
+    assert await farm.write(mark_seen, farm.hat, row)
+    (row,) = await purchases(farm)
+    assert await farm.write(answer_purchase, farm.hat, row, {}) == "accepted"
+    await village.gossip()
+    lines = [line for order in await ann.orders() for line in order.lines]
+    assert [(line.confirmed, line.share) for line in lines] == [(line.confirmed, line.confirmed) for line in lines]
 
 
 async def waiting(home: Home) -> list[tuple[str, str]]:
@@ -181,3 +238,41 @@ async def test_a_purchase_order_that_nobody_saw_is_an_alert_with_the_phone_of_it
     (row,) = await purchases(farm)
     await farm.write(answer_purchase, farm.hat, row, {})
     assert await waiting(farm) == []
+
+
+async def without_a_key(village: Village, name: str) -> tuple[Pen, list[Paper]]:
+    """Let a producer in who sells milk, and of whose log 0 only the join is here; return the rest of it."""
+    founder = village.homes[0]
+    read = read_code(await founder.write(setup.invite, founder.hat, ["producer"], []))
+    pen, accepted = Pen(name, "producer", circuit=read.circuit), charter_hash(CHARTER)
+    proof = read.key.sign("invite", proof_of_join(read.circuit, pen.id, pen.roles, accepted))
+    joined = pen.write(0, Join(pen.inception, pen.roles, accepted, read.key.public, proof), at=village.clock.now)
+    milk = changed(carrots(), local=product_id("", pen.id, "Milk", "", "piece", 1), sku="", name="Milk", variant="")
+    milk = changed(milk, unit="piece", unit_value=1)
+    sold = pen.write(1, milk, Stock(milk.local, 1, "on_demand", 0), at=village.clock.now)
+    await founder.take([joined, sold])
+    await village.gossip()
+    return pen, [pen.write(0, pen.epoch, at=village.clock.now)]
+
+
+async def test_a_producer_without_a_key_gets_its_own_when_that_comes_and_its_hub_is_told_meanwhile(
+    village: Village,
+) -> None:
+    hub, farm, ann, _ = await market(village)
+    dairy, later = await without_a_key(village, "Dairy")
+    await ann.order(("Milk", "2"))
+    await village.gossip()
+    await close(village, GRACE)
+    assert [row.producer_id for row in await purchases(hub)] == [base32_id(farm.hat.member)]
+    (told,) = [each for each in await hub.read(list_alerts, hub.hat, village.clock.now) if each[0] == "purchase_unsent"]
+    assert told[2]["cycle"] == "Week 39"
+    assert not await hub.read(purchases_due, hub.hat, village.clock.now)
+    first = await purchases(hub)
+    await hub.take(later)
+    await village.gossip()
+    assert [
+        each for each in await hub.read(list_alerts, hub.hat, village.clock.now) if each[0] == "purchase_unsent"
+    ] == []
+    (row,) = [row for row in await purchases(hub) if row.producer_id == base32_id(dairy.id)]
+    assert ordered(row) == {"Milk": (2, 0, 0)}
+    assert [row for row in await purchases(hub) if row.producer_id != base32_id(dairy.id)] == first

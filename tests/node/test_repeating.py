@@ -14,6 +14,7 @@ from foodhub.node.repeating import end_repeat, list_repeats, next_openings, repe
 from foodhub.node.waking import note_waking
 from foodhub.orders.cycle import day_number
 from foodhub.orders.exchanges import Incoming, Pickup
+from foodhub.orders.rule_words import read_rule
 from tests.homes import HOUR, Home, Village
 
 pytestmark = pytest.mark.anyio
@@ -61,6 +62,25 @@ async def test_the_next_cycle_is_made_when_the_one_before_opens_with_all_that_wa
     village.clock.now += WEEK
     await village.gossip()
     assert [row.name for row in await cycles(farm)] == ["Week 39", "Week 40", "Week 41"]
+
+
+async def test_what_was_decided_for_one_cycle_is_asked_again_in_the_next(village: Village) -> None:
+    hub, first = await weekly(village)
+    group = await village.home("Group", "group")
+    juice, beer = ((hub.hat.member, bytes([number]) * 16) for number in (1, 2))
+    asked = {juice: read_rule("fair,ask"), beer: read_rule("cut")}
+    for home in (hub, group):
+        await home.write(sell, home.hat, first, Offer(rules=asked))
+        await home.write(sell, home.hat, first, Offer(rules={juice: read_rule("fair,open")}))
+    village.clock.now += HOUR
+    await village.gossip()
+    _, second = await cycles(hub)
+    for home in (hub, group):
+        decided, again = [await home.read(exchange_of, home.hat.member, cycle) for cycle in (first, second)]
+        assert decided is not None
+        assert again is not None
+        assert [each.rules[juice].leftover for each in (decided, again)] == ["open", "ask"]
+        assert (again.rules[juice].spread, again.rules[beer].leftover) == ("fair", "cut")
 
 
 async def test_a_later_closing_time_of_one_week_is_no_rule_and_another_plan_is(village: Village) -> None:

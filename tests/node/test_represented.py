@@ -6,6 +6,7 @@ import pytest
 
 from foodhub.catalog.naming import base32_id, id_bytes
 from foodhub.errors import RefusedError
+from foodhub.node.amending import cancel_order
 from foodhub.node.buyers import Buyer
 from foodhub.node.groups import group_row, join_group, leave_group
 from foodhub.node.hat import member_name, shown_name
@@ -86,6 +87,9 @@ async def test_an_order_typed_for_a_member_is_its_own_and_shows_who_wrote_it_dow
     (order,) = await hub.orders()
     assert (order.customer, order.customer_id, order.hub) == ("Denise", denise.id, "Hub")
     assert (order.written_by, order.told) == ("Hub", "phone")
+    assert await refusal(hub.write(end_represented, hub.hat, denise)) == "order_stands"
+    await hub.write(lambda tx: cancel_order(tx, hub.hat, order, behalf(tx.db, hub.hat, "Denise")))
+    await hub.write(end_represented, hub.hat, denise)
 
 
 async def test_who_is_represented_no_more_can_not_be_written_for_and_leaves_its_group(village: Village) -> None:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 import pytest
 
 from foodhub.catalog.naming import id_bytes
-from foodhub.catalog.statements import Stock
 from foodhub.circuit.statements import Erase
 from foodhub.errors import FoodhubError
 from foodhub.log.body import open_payload
@@ -15,6 +14,7 @@ from foodhub.node.allotments import allot
 from foodhub.node.erasable import own_entries
 from foodhub.node.products import set_product
 from foodhub.node.retention import EVERY, list_rules, months_before, set_rule, sweep
+from foodhub.node.stock import set_stock
 from foodhub.store.fold import READERS
 from foodhub.store.transaction import Transaction
 from tests.homes import HOUR, Home, Village
@@ -91,12 +91,16 @@ async def test_orders_go_months_after_the_close_on_both_sides_and_stay_gone(vill
     assert len(await hub.rows("SELECT * FROM confirmation")) == 1
     village.clock.now += MONTH
     assert [await sweeps(home) for home in village.homes] == [0, 0, 0]
-    await farm.sign(Log.CATALOG, Stock(id_bytes(carrots), 2, "counted", 30))
+    await farm.write(set_stock, farm.hat, {id_bytes(carrots): 30})
     await village.gossip()
     village.clock.now += MONTH + 2 * 24 * HOUR
     await village.gossip()
-    assert [await payloads(each, each, 2) for each in (group, farm)] == [[False], [False]]
-    assert await says(hub) == {"Purchase"}  # what firms agreed with each other names no household
+    assert [await payloads(each, each, 2) for each in (group, farm)] == [[False], [False, True]]
+    assert await says(farm) == {"Delivered"}
+    assert await says(hub) == {"Purchase", "Return"}  # what firms agreed with each other names no household
+    village.clock.now += MONTH  # what was said of an allotment goes after it
+    await village.gossip()
+    assert [await says(home) for home in (farm, hub)] == [set(), {"Purchase"}]
     assert [len(await home.rows("SELECT * FROM answer")) for home in village.homes] == [0, 0, 0]
     said = await hub.rows("SELECT author, log, seq FROM log ORDER BY author, log")
     village.clock.now += EVERY
@@ -108,12 +112,12 @@ async def test_what_was_set_aside_and_not_counted_since_outlives_the_rule(villag
     _hub, farm, _group, carrots = await market(village)
     await farm.write(set_rule, "orders", 1)
     village.clock.now += 4 * MONTH
-    await sweeps(farm)
+    await village.gossip()
     assert await payloads(farm, farm, 2) == [True]
-    await farm.sign(Log.CATALOG, Stock(id_bytes(carrots), 2, "counted", 30))
+    await farm.write(set_stock, farm.hat, {id_bytes(carrots): 30})
     village.clock.now += EVERY
     await sweeps(farm)
-    assert await payloads(farm, farm, 2) == [False]
+    assert await payloads(farm, farm, 2) == [False, True]
 
 
 async def test_the_rule_speaks_once_a_day_and_in_ranges(village: Village) -> None:

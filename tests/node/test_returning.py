@@ -2,9 +2,12 @@
 
 import pytest
 
+from foodhub.node.allotments import list_allotments
 from foodhub.node.purchasing import GRACE
 from foodhub.node.remarks import set_remark
 from foodhub.node.shelf import asides_of
+from foodhub.node.shortfalls import list_shortfalls
+from foodhub.node.stock import list_stock
 from foodhub.node.substituting import Substitution, substitute
 from tests.homes import Home, Village
 from tests.node.desks import Stall, order_at, stall, wants
@@ -63,3 +66,30 @@ async def test_what_nobody_gets_for_lack_of_it_holds_nothing_else_back(village: 
     await market.shortfall("Eggs", 0)
     await ducks_instead(market, home, 4)
     assert await held(market) == {"Eggs": 4, "Duck eggs": 4}
+
+
+async def test_no_more_is_shown_as_promised_than_the_hub_still_holds(village: Village) -> None:
+    market, home = await sold(village)
+    await ducks_instead(market, home, 1)
+    assert await held(market) == {"Eggs": 3, "Duck eggs": 1}
+    farm = market.farm
+    rows = {row.product: row for row in await farm.read(list_stock, farm.hat, village.clock.now)}
+    assert (rows["Eggs"].set_aside, rows["Eggs"].promised) == (3, 3)
+    told = {row.product: row for row in await farm.read(list_allotments, await farm.cycle())}
+    assert (told["Eggs"].set_aside, told["Eggs"].promised, told["Eggs"].ordered) == (3, 3, 4)
+
+
+async def test_of_goods_by_the_case_the_purchase_order_says_what_is_promised(village: Village) -> None:
+    market = await stall(village)
+    await market.add("Juice", case=6)
+    (home,) = await households(village, "A")
+    await wants(home, ("Juice", "7+5"))
+    await placed(home)
+    await market.shortfall("Juice", 6)
+    cycle = await market.farm.cycle()
+    (row,) = await market.farm.read(list_shortfalls, cycle)
+    assert (row.available, row.ordered, row.promised) == (6, 7, 0)
+    await market.close()
+    await held(market)
+    (row,) = await market.farm.read(list_shortfalls, await market.farm.cycle())
+    assert (row.available, row.ordered, row.promised) == (6, 7, 12)

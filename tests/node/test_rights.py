@@ -407,3 +407,29 @@ async def test_promises_never_exceed_what_was_set_aside_whoever_answers(village:
     sums = await second.write(sums_promised, line)
     assert max(sums) <= aside
     assert sums[-1] == sum(row[0] for row in await farm.rows("SELECT promised FROM total"))
+
+
+async def test_who_was_handed_the_stock_waits_for_what_was_set_aside_before(village: Village) -> None:
+    """Logs travel each for itself: the hand-over may come before the allotments that it rests on (I2)."""
+    _, _, farm, carrots = await desk(village)
+    second = await laptop(village, "Farm 2", farm)
+    wanted = {id_bytes(carrots): 30}
+    await farm.write(allot, farm.hat, await farm.cycle(), wanted)
+    await farm.write(devices.hand_over, farm.hat, "stock", await row_of(farm, second))
+    await carry(farm, second, logs=(0,))
+    assert (await refusal(second, allot, second.hat, await second.cycle(), wanted)).code == "predecessor_missing"
+    assert await second.read(awaited, farm.hat.member) == farm.hat.device
+    assert (await second.read(to_go_on_without, second.hat, await row_of(second, farm))).entries == 1
+    await carry(farm, second)
+    assert await second.read(awaited, farm.hat.member) is None
+    assert await second.write(allot, second.hat, await second.cycle(), {id_bytes(carrots): 31}) == 1
+
+
+async def test_a_hand_over_is_waited_for_until_somebody_decides_to_go_on(village: Village) -> None:
+    _, _, farm, carrots = await desk(village)
+    second = await laptop(village, "Farm 2", farm)
+    await farm.write(allot, farm.hat, await farm.cycle(), {id_bytes(carrots): 30})
+    await farm.write(devices.hand_over, farm.hat, "stock", await row_of(farm, second))
+    await carry(farm, second, logs=(0,))
+    assert (await second.write(go_on, second.hat, await row_of(second, farm))).entries == 1
+    assert await second.write(allot, second.hat, await second.cycle(), {id_bytes(carrots): 31}) == 1

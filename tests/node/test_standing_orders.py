@@ -3,10 +3,13 @@
 import pytest
 
 from foodhub.catalog.naming import id_bytes
-from foodhub.node.standing_orders import add_standing, change_standing, find_standing, list_standing
+from foodhub.node import setup
+from foodhub.node.standing_orders import add_standing, change_standing, find_standing, list_standing, standing_due
 from foodhub.node.wanted import read_products
+from foodhub.orders.statements import Cycle
 from foodhub.store.transaction import Transaction
 from tests.homes import HOUR, Home, Village
+from tests.pens import keyless_with
 
 pytestmark = pytest.mark.anyio
 
@@ -97,3 +100,18 @@ async def test_an_order_that_was_cancelled_is_not_placed_again(village: Village)
     await village.gossip()
     assert [row.state for row in await ann.orders()] == ["cancelled"]
     assert id_bytes(row.id)
+
+
+async def test_a_hub_that_lost_its_keys_stops_no_other_duty(village: Village) -> None:
+    hub, _, ann = await shop(village)
+    pen, papers, proof = keyless_with(await hub.write(setup.invite, hub.hat, ["hub"], []), "Evil", "hub")
+    await hub.take(papers)
+    await village.gossip()
+    await ann.write(lambda tx: add_standing(tx, ann.hat, pen.id, read_products(tx.db, [("Carrots", "2")])))
+    now = village.clock.now
+    cycle = Cycle(bytes(16), 1, "Week", now, now + 24 * HOUR, "Europe/Paris", "resale", pen.device)
+    assert await ann.take([pen.write(1, cycle, at=now)]) == [None]
+    assert await ann.write(lambda tx: tx.take_proof(proof))
+    await village.open_cycle(hub)
+    assert await ordered(hub) == [{"Carrots": 2, "Eggs": 1}]
+    assert not await ann.read(standing_due, ann.hat, now)

@@ -8,11 +8,12 @@ from foodhub.errors import NotThereError, RefusedError, UsageError
 from foodhub.log.header import Log
 from foodhub.node.allotments import allot, everything_free, free_stock, list_allotments
 from foodhub.node.catalog_import import zero_stock
+from foodhub.node.closing import write_closes
 from foodhub.node.deliveries import UNWEIGHED
 from foodhub.node.products import list_products, set_product, stock_statement
 from foodhub.node.stock import MAX_PASTED, StockRow, list_stock, own_product, read_stock_list, set_case, set_stock
 from foodhub.orders.exchanges import Incoming, Plan
-from tests.homes import HOUR, Home, Village
+from tests.homes import HOUR, Home, Village, carry
 
 pytestmark = pytest.mark.anyio
 
@@ -37,6 +38,12 @@ async def refusal(home: Home, product: str, quantity: int) -> str:
     with pytest.raises(RefusedError) as raised:
         await give(home, product, quantity)
     return raised.value.code
+
+
+async def close(hub: Home, farm: Home) -> None:
+    """Let a hub close its cycles, and a farm see it, before anything is given back."""
+    await hub.write(write_closes, hub.hat)
+    await carry(hub, farm)
 
 
 async def test_a_count_keeps_the_mode_and_another_one_changes_it(village: Village) -> None:
@@ -89,6 +96,7 @@ async def test_the_same_count_is_signed_again_since_it_says_of_a_later_moment(vi
     await give(farm, carrots, 15)
     village.clock.now += 25 * HOUR
     assert await farm.read(free_stock, farm.hat.member, id_bytes(carrots)) == 25
+    await close(hub, farm)
     assert await count(farm, carrots, 40) == 1
     assert await farm.read(free_stock, farm.hat.member, id_bytes(carrots)) == 25
     village.clock.now += UNWEIGHED
@@ -107,6 +115,7 @@ async def test_goods_leave_the_shelf_when_they_are_weighed_in_and_not_at_the_clo
     await village.gossip()
     await give(farm, carrots, 15)
     village.clock.now += 30 * HOUR
+    await close(hub, farm)
     await count(farm, carrots, 40)
     assert await farm.read(free_stock, farm.hat.member, id_bytes(carrots)) == 25
     village.clock.now += 24 * HOUR
@@ -173,6 +182,7 @@ async def test_a_cycle_that_is_over_and_in_the_count_is_not_shown_any_more(villa
     await village.open_cycle(hub)
     await give(farm, carrots, 15)
     village.clock.now += 24 * HOUR + UNWEIGHED + 1
+    await close(hub, farm)
     assert len((await shown(farm))["Carrots"].aside) == 1
     await count(farm, carrots, 25)
     row = (await shown(farm))["Carrots"]

@@ -14,7 +14,16 @@ from foodhub.node.amending import cancel_order
 from foodhub.node.exchanges import exchange_of
 from foodhub.node.lowering import lower
 from foodhub.node.placing import place_order
-from foodhub.node.reserving import RequestRow, grant, grants_by_itself, open_requests, request, set_rule
+from foodhub.node.reserving import (
+    RequestRow,
+    as_granted,
+    grant,
+    grants_by_itself,
+    open_requests,
+    own_requests,
+    request,
+    set_rule,
+)
 from foodhub.node.shortfalls import declare_shortfall, list_shortfalls, shortfall_of
 from foodhub.node.stock import set_case, set_stock
 from foodhub.node.wanted import read_lines
@@ -180,7 +189,11 @@ async def test_a_hub_asks_and_the_producer_grants_what_is_free(village: Village)
     await village.gossip()
     (asked,) = await requests(farm)
     assert (asked.hub, asked.requested, asked.set_aside, asked.free, asked.grant) == ("Hub", 60, 15, 25, 40)
+    (own,) = await hub.read(own_requests, hub.hat, hub.clock.now)
+    assert (own.producer, own.requested, own.set_aside, own.free, own.grant) == ("Farm", 60, 15, None, None)
     assert await farm.write(grant, farm.hat, [asked]) == 1
+    (after,) = await farm.read(as_granted, farm.hat, [asked], farm.clock.now)
+    assert (after.requested, after.set_aside, after.free) == (60, 40, 0)
     await village.gossip()
     assert await aside(hub) == [("Hub", 40, 0)]
     assert await free(farm, carrots) == 0
@@ -195,6 +208,8 @@ async def test_a_request_is_answered_once_so_much_is_set_aside_and_can_be_taken_
     await village.gossip()
     await give(farm, carrots, 20)
     assert await requests(farm) == []
+    await village.gossip()
+    assert await hub.read(own_requests, hub.hat, hub.clock.now) == []
     await ask_for(hub, farm, carrots, 30)
     await village.gossip()
     assert [row.requested for row in await requests(farm)] == [30]

@@ -16,7 +16,7 @@ from tests.node.bazaar import PHONES, PLACES, STRANGER, Bazaar, Said, tell
 
 pytestmark = pytest.mark.anyio
 EVERYBODY = (*PLACES, STRANGER)
-HOUSEHOLDS = ("A", "A2", "B", "C", "C2", "E", "E2", "Dora", "Paul")
+HOUSEHOLDS = ("A", "A2", "B", "B2", "C", "C2", "E", "E2", "Dora", "Paul", "Rosa")
 Row = tuple[str, str, str, str, str]
 """What it is, kind of statement, who wrote it, of or about whom (or "" for all such), who reads it."""
 
@@ -77,6 +77,7 @@ FARMS: list[Row] = [
     ("leftovers given back", "Return", "H", "F2", "H F2"),
     ("leftovers of another hub", "Return", "H2", "F", "H2 F"),
     ("shortfall", "Shortfall", "F", "H", "F H"),
+    ("what has left of what was set aside", "Delivered", "F", "", "F"),
     ("totals of a producer", "Total", "H", "F", "H F"),
     ("totals of another producer", "Total", "H", "F2", "H F2"),
     ("totals of another hub", "Total", "H2", "F", "H2 F"),
@@ -90,7 +91,9 @@ FARMS: list[Row] = [
 PEOPLE: list[Row] = [
     ("that a household is in a group", "Belong", "A", "A", "A G"),
     ("that another household is in it", "Belong", "A2", "A2", "A2 G"),
-    ("that a household is in a group that buys for it", "Belong", "B", "B", "B GF H"),
+    ("that a household was in a group that then bought for it", "Belong", "B", "B", "B GF H"),
+    ("that a household came to be in a group that buys for it", "Belong", "B2", "B2", "B2 GF H"),
+    ("that a represented household is in a group that buys for it", "Belong", "GF", "Rosa", "GF H"),
     ("that a household is in an open group", "Belong", "C", "C", "C GS"),
     ("that another household is in the open group", "Belong", "C2", "C2", "C2 GS"),
     ("that a represented household is in a group", "Belong", "G", "Dora", "G"),
@@ -99,11 +102,13 @@ PEOPLE: list[Row] = [
     ("card of a household in an open group", "Contact", "C", "C", "C GS"),
     ("card of a household in none", "Contact", "E", "E", "E H"),
     ("card of a represented household", "Contact", "G", "Dora", "G"),
-    ("that a household is in a group as its confirmation says", "Belong", "G", "Paul", "G"),
+    ("that a household that was represented is in a group", "Belong", "G", "Paul", "G P"),
+    ("card of another represented household", "Contact", "GF", "Rosa", "GF"),
     ("card of a household that was represented", "Contact", "G", "Paul", "G P"),
     ("claim to be who was represented", "Claim", "P", "P", "P G"),
     ("confirmation of it", "ClaimConfirmed", "G", "", "G P"),
     ("that somebody is represented", "Represented", "G", "", "G"),
+    ("that somebody else is represented", "Represented", "GF", "", "GF"),
     ("draft of a cycle", "Draft", "H", "", "H"),
     ("cycle that comes again", "Repeat", "H", "", "H"),
     ("request to erase", "EraseRequest", "E", "H", "E H"),
@@ -192,13 +197,13 @@ async def test_the_names_of_producers_groups_and_hubs_are_for_everybody(bazaar: 
 
 @pytest.mark.parametrize("reader", EVERYBODY)
 async def test_others_see_a_household_without_its_name(bazaar: Bazaar, reader: str) -> None:
-    told = {"A": "G", "B": "GF", "C": "GS", "E": "H", "Dora": "G", "Paul": "G P"}
+    told = {"A": "G", "B": "GF", "C": "GS", "E": "H", "Dora": "G", "Paul": "G P", "Rosa": "GF"}
     for household in HOUSEHOLDS:
         shown = bazaar.names[reader][household]
         if reader == household:
             assert shown == household
         elif reader in told.get(household, "").split():
-            assert shown == (household if household in {"Dora", "Paul"} else f"Name of {household}")
+            assert shown == (household if household in {"Dora", "Paul", "Rosa"} else f"Name of {household}")
         else:
             assert shown == f"Household {base32_id(bazaar.members[household])[:4]}"
 
@@ -211,13 +216,14 @@ async def test_who_is_in_which_group_is_known_to_the_household_its_group_and_its
         "A": {"A": "G"},
         "A2": {"A2": "G"},
         "B": {"B": "GF"},
+        "B2": {"B2": "GF"},
         "C": {"C": "GS"},
         "C2": {"C2": "GS"},
         "G": {"A": "G", "A2": "G", "Dora": "G", "Paul": "G"},
         "P": {"Paul": "G"},
-        "GF": {"B": "GF"},
+        "GF": {"B": "GF", "B2": "GF", "Rosa": "GF"},
         "GS": {"C": "GS", "C2": "GS"},
-        "H": {"B": "GF"},
+        "H": {"B": "GF", "B2": "GF", "Rosa": "GF"},
     }
     assert bazaar.groups[reader] == told.get(reader, {})
 
@@ -254,11 +260,11 @@ async def test_in_an_open_group_each_reads_what_the_others_want(bazaar: Bazaar) 
 NAMED = {
     "F": set[str](),
     "F2": set[str](),
-    "H": {"E", "B"},
+    "H": {"E", "B", "B2", "Rosa"},
     "H2": {"E2"},
     "G": {"A", "A2", "Dora", "Paul"},
     "P": {"P", "Paul"},
-    "GF": {"B"},
+    "GF": {"B", "B2", "Rosa"},
     "GS": {"C", "C2"},
     "C": {"C", "C2"},
     "C2": {"C", "C2"},

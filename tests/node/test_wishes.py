@@ -9,7 +9,7 @@ from foodhub.catalog.statements import Case
 from foodhub.errors import FoodhubError
 from foodhub.log.header import Log
 from foodhub.node.cycles import find_cycle
-from foodhub.node.groups import join_group
+from foodhub.node.groups import join_group, leave_group
 from foodhub.node.offering import Offer, sell
 from foodhub.node.orders import OrderRow
 from foodhub.node.represented import add_represented
@@ -88,6 +88,22 @@ async def test_a_typed_wish_and_one_from_a_home_stand_side_by_side(village: Vill
     denise = table.households[1]
     assert (denise.number, denise.written_by, denise.told, denise.represented) == (2, "Group", "phone", True)
     assert await cells(market.house) == {"House": {"Apple juice": (3, 0), "Eggs": (1, 0)}}
+    own = await market.house.read(wish_table, market.house.hat, await market.house.cycle())
+    assert [(each.household, each.number) for each in own.households] == [("House", None)]
+
+
+async def test_the_wish_of_a_household_that_left_stands_and_is_shown_with_its_basket(
+    village: Village, market: Market
+) -> None:
+    await wish(market.house, None, ("Eggs", "1"))
+    await wish(market.group, "Denise", ("Eggs", "2"))
+    await village.gossip()
+    await market.house.write(leave_group, market.house.hat)
+    await village.gossip()
+    table = await market.group.read(wish_table, market.group.hat, await market.group.cycle())
+    rows = [(each.number, each.left, [cell.quantity for cell in each.cells]) for each in table.households]
+    assert rows == [(2, False, [2]), (1, True, [1])]
+    assert [each.quantity for each in table.products] == [3]
 
 
 async def test_a_typed_wish_is_received_and_goes_into_the_sum(village: Village, market: Market) -> None:

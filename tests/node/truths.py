@@ -109,7 +109,7 @@ async def _limits(desk: Home, how: Exchange, cycle: CycleRow, told: Mapping[byte
     if how.own_supplier:
         asides = await desk.read(asides_for, desk.hat.member)
         return {
-            (producer, each.product): ConfirmedLine(producer, each.product, 0, 0, each.given, each.given, "", [])
+            (producer, each.product): ConfirmedLine(producer, each.product, 0, 0, each.given, each.given, "", "", [])
             for producer, each in asides
             if each.cycle == cycle.key
         }

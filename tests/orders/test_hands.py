@@ -42,7 +42,7 @@ def test_an_id_is_of_one_representative_one_salt_and_one_role() -> None:
         (product(1, 1, 5), {"price", "label"}),
         (Profile(1, "Farm"), {"label"}),
         (Stock(SALT, 1, "counted", 3), {"stock"}),
-        (Belong(SALT, 1, ONE, left=False), set()),
+        (Belong(SALT, 1, ONE, 5, left=False), set()),
     ],
 )
 def test_each_field_covers_some_statements(statement: object, fields: set[str]) -> None:
@@ -58,8 +58,8 @@ def test_a_card_has_a_name_and_a_place_of_its_own() -> None:
 
 
 def test_a_household_says_of_each_group_once_whether_it_is_in_it() -> None:
-    assert belong_faults(Belong(derived_id(b"belong", ONE), 1, ONE, left=False)) is None
-    assert belong_faults(Belong(derived_id(b"belong", ONE), 1, OTHER, left=False)) == "other_id"
+    assert belong_faults(Belong(derived_id(b"belong", ONE), 1, ONE, 5, left=False)) is None
+    assert belong_faults(Belong(derived_id(b"belong", ONE), 1, OTHER, 5, left=False)) == "other_id"
     assert claim_faults(Claim(derived_id(b"claim", ONE), 1, ONE)) is None
     assert claim_faults(Claim(SALT, 1, ONE)) == "other_id"
 

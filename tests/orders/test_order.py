@@ -4,7 +4,7 @@ from typing import get_args
 import pytest
 
 from foodhub.errors import RefusedError
-from foodhub.orders.order import TRANSITIONS, Act, OrderState, after, order_state, placement_state
+from foodhub.orders.order import TRANSITIONS, Act, OrderState, after, order_state, partly, placement_state
 from tests.transitions import PAGE, page
 
 
@@ -33,6 +33,23 @@ def test_an_order_is_where_the_last_of_its_standing_placements_is(
     placements: list[OrderState], expected: OrderState
 ) -> None:
     assert order_state(placements) == expected
+
+
+@pytest.mark.parametrize(
+    ("placements", "expected"),
+    [
+        (["confirmed"], []),
+        (["confirmed", "late"], ["late"]),
+        (["received", "refused", "cancelled"], ["refused"]),
+        (["late", "refused"], ["refused"]),
+        (["late"], []),
+    ],
+)
+def test_an_order_says_besides_what_of_it_is_late_or_was_refused(
+    placements: list[OrderState], expected: list[str]
+) -> None:
+    assert partly(placements, changed_late=False) == expected
+    assert partly(placements, changed_late=True) == [*expected, "late_change"]
 
 
 def test_what_the_table_does_not_have_is_refused_and_named() -> None:

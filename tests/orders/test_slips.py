@@ -31,7 +31,7 @@ def weighed(queue: list[Row], rule: Rule) -> list[Row]:
 def line_of(slip: Slip, ordered: int | None = None) -> ConfirmedLine:
     quantity, tolerance = sum(row.quantity for row in slip.rows), sum(row.tolerance for row in slip.rows)
     amount = quantity if ordered is None else ordered
-    return ConfirmedLine(*JUICE, amount, tolerance, slip.share, slip.share, "", [slip])
+    return ConfirmedLine(*JUICE, amount, tolerance, slip.share, slip.share, "", "", [slip])
 
 
 def by_name(slips: dict[bytes, Slip]) -> dict[str, int]:

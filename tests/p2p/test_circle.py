@@ -397,8 +397,15 @@ async def test_who_slept_until_it_was_retired_is_told_so_by_strangers_and_served
         found = live.last_process(farm.node.home)
         return found.refusal if found else ""
 
+    def shown(home: Home) -> list[tuple[str, str]]:
+        with live.open_live(home.node.home) as db:
+            return db.execute("SELECT state, reason FROM peer").fetchall()
+
     await until(lambda: refusal() == "device_retired", "it is told")
     assert await farm.read(frontier) == before
+    # Each says who turned away whom.
+    await until(lambda: shown(farm) == [("refused", "device_retired")], "it stands there")
+    await until(lambda: shown(hub) == [("turned_away", "device_retired")], "and at whom it knocked")
 
 
 async def test_a_stranger_that_is_dialed_and_tells_nothing_gets_nothing_and_is_given_up(

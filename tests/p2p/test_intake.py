@@ -123,10 +123,10 @@ def test_commits_come_to_take_as_long_as_they_should(per_second: int, fitting: i
 def test_commits_are_longer_while_nobody_else_writes() -> None:
     pace = Pace()
     for now in range(40):
-        pace.learn(pace.entries, pace.entries / 40_000, others_wrote=now == 0, now=float(now))
-    assert pace.entries == pytest.approx(3200, rel=0.01)
-    pace.learn(pace.entries, pace.entries / 40_000, others_wrote=True, now=50.0)
-    assert pace.entries == pytest.approx(600, rel=0.01)
+        pace.learn(pace.entries, pace.entries / 20_000, others_wrote=now == 0, now=float(now))
+    assert pace.entries == pytest.approx(2400, rel=0.01)
+    pace.learn(pace.entries, pace.entries / 20_000, others_wrote=True, now=50.0)
+    assert pace.entries == pytest.approx(300, rel=0.01)
 
 
 def test_a_commit_of_few_entries_says_nothing_about_the_pace() -> None:

@@ -131,10 +131,8 @@ class Link:
                     self.node.take(self, command)
                 case TakeBranch() | TakeForks() | TakePayloads():
                     self.node.take_aside(self, command)
-                case Held(logs):
-                    self.node.heard(list(logs))
-                case Progress() | Settled():
-                    pass
+                case Held() | Settled() | Progress():
+                    self._pass_on(command)
                 case Faulty(code):
                     self.node.accuse(self.peer, code)
                 case End(code):
@@ -143,6 +141,13 @@ class Link:
                     self.close()
                 case _:
                     self._read_later(command)
+
+    def _pass_on(self, command: Held | Settled | Progress) -> None:
+        match command:
+            case Held(logs):
+                self.node.heard(list(logs))
+            case Settled():
+                self.node.settled()
 
     def _read_later(self, command: Read) -> None:
         clock = self.node.clock

@@ -200,6 +200,9 @@ class Node:
             self.door.heard = True
             self.door.look(self)
 
+    def settled(self) -> None:
+        """Take note that a round with a peer is over."""
+
     def accuse(self, peer: "Node", code: str) -> None:
         """Note that a peer broke a rule."""
         self.accusations.append((peer.name, code))

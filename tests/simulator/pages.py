@@ -42,7 +42,7 @@ def circuit_body(chance: Random, pens: Sequence[Pen]) -> bytes:
         Revoke(whom.id, role),
         Invite(key, ["producer", "hub"], MORNING),
         Uninvite(key),
-        Keeper(chance.choice(RIGHTS), chance.randint(1, 3), whom.device),
+        Keeper(chance.choice(RIGHTS), chance.randint(1, 3), whom.device, [(2, 3)]),
         Epoch(chance.randint(1, 3), whom.box.public, [], b""),
         ["weather", 1],
     ]

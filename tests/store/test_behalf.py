@@ -3,6 +3,7 @@
 from itertools import permutations
 from typing import Any
 
+import msgspec
 import pytest
 
 from foodhub.catalog.statements import Stock
@@ -14,9 +15,11 @@ from foodhub.orders.hands import (
     Field,
     Mandate,
     Represented,
+    Successor,
     represented_id,
 )
-from foodhub.orders.statements import Order, OrderLine, Profile
+from foodhub.orders.reserving import Lower, Shortfall
+from foodhub.orders.statements import Allot, Order, OrderLine, Profile, derived_id
 from foodhub.store.refold import refold_slice
 from foodhub.store.schema import FOLD_VERSION
 from foodhub.store.transaction import _countable
@@ -176,17 +179,112 @@ def test_nobody_types_for_whom_another_represents(circuit: Circuit) -> None:
 
 def test_who_was_confirmed_to_be_the_member_writes_as_itself_and_its_own_holds(circuit: Circuit) -> None:
     owner = represented_id(circuit.hub.id, NUMBER, "household")
-    confirmed = circuit.hub.write(2, ClaimConfirmed(NUMBER, 1, "household", circuit.house.id))
+    confirmed = circuit.hub.write(2, ClaimConfirmed(NUMBER, 1, circuit.house.id))
     papers = [typed(circuit, circuit.hub, 2), confirmed, typed(circuit, circuit.house, 2, 5, "")]
     rows = in_any_order(circuit, papers)
     assert placed(rows) == [(owner, 2, "", None)]
 
 
-def test_a_confirmation_that_names_somebody_else_later_takes_the_first_ones_entries_out(circuit: Circuit) -> None:
-    confirmed = circuit.hub.write(2, ClaimConfirmed(NUMBER, 1, "household", circuit.house.id))
-    corrected = circuit.hub.write(2, ClaimConfirmed(NUMBER, 2, "household", circuit.farm.id))
-    rows = in_any_order(circuit, [confirmed, typed(circuit, circuit.house), corrected])
-    assert (placed(rows), reasons(rows)) == ([], ["not_represented"])
+def test_who_was_confirmed_first_stays_it_whomever_the_representative_names_later(circuit: Circuit) -> None:
+    owner = represented_id(circuit.hub.id, NUMBER, "household")
+    papers = [
+        circuit.hub.write(2, ClaimConfirmed(NUMBER, 1, circuit.house.id)),
+        typed(circuit, circuit.house),
+        circuit.hub.write(2, ClaimConfirmed(NUMBER, 1, circuit.farm.id), at=MORNING + 1),
+        circuit.hub.write(2, ClaimConfirmed(NUMBER, 2, circuit.farm.id), at=MORNING + 2),
+    ]
+    rows = in_any_order(circuit, papers)
+    assert (placed(rows), reasons(rows)) == ([(owner, 1, "", None)], ["version_range"])
+
+
+def test_the_right_of_a_producer_stays_with_its_first_successor(circuit: Circuit) -> None:
+    papers = [
+        circuit.hub.write(1, Successor(NUMBER, 1, circuit.farm.id, [])),
+        circuit.farm.write(2, *(of_farm(circuit, each) for each in goods(circuit)), readers=[circuit.hub]),
+        circuit.hub.write(1, Successor(NUMBER, 1, circuit.house.id, []), at=MORNING + 1),
+        circuit.house.write(2, *(of_farm(circuit, each) for each in goods(circuit)), readers=[circuit.hub]),
+    ]
+    rows = in_any_order(circuit, papers)
+    assert [row[-1] for row in rows["allotment"]] == [None]
+    assert reasons(rows) == ["not_represented"] * 3
+
+
+def of_farm(circuit: Circuit, statement: Any, role: Any = "producer") -> Behalf:
+    return Behalf(represented_id(circuit.hub.id, NUMBER, role), NUMBER, role, b"", "", statement)
+
+
+def goods(circuit: Circuit) -> list[Any]:
+    """Return what a producer says of goods set aside for the hub."""
+    place = (circuit.hub.id, NUMBER, circuit.hub.device, NUMBER)
+    at = (*place[:2], circuit.hub.id, circuit.hub.device, NUMBER)
+    short = derived_id(b"shortfall", circuit.hub.id, NUMBER, circuit.hub.id, NUMBER)
+    return [
+        Allot(derived_id(b"allot", *place), 1, *at, 5, 0),
+        Lower(derived_id(b"lower", *place), 1, *at, 3, override=False),
+        Shortfall(short, 1, circuit.hub.id, NUMBER, circuit.hub.id, NUMBER, 2, "hail"),
+    ]
+
+
+def test_a_representative_sets_aside_asks_back_and_lacks_for_its_producer_and_nobody_else_does(
+    circuit: Circuit,
+) -> None:
+    said = [of_farm(circuit, each) for each in goods(circuit)]
+    own, forged = circuit.hub.write(2, *said), circuit.house.write(2, *said, readers=[circuit.hub])
+    household = circuit.hub.write(2, *(of_farm(circuit, each, "household") for each in goods(circuit)))
+    rows = in_any_order(circuit, [own, forged, household])
+    assert [row[0] for row in rows["allotment"]] == [said[0].owner]
+    assert sorted(reasons(rows)) == ["not_permitted"] * 3 + ["not_represented"] * 3
+
+
+def test_under_a_mandate_one_says_what_lacks_and_sets_nothing_aside(circuit: Circuit) -> None:
+    said = circuit.hub.write(2, *(circuit.under(each) for each in goods(circuit)))
+    rows = in_any_order(circuit, [circuit.mandate("accept"), said])
+    assert (rows["allotment"], reasons(rows)) == ([], ["mandate_field"] * 2)
+
+
+def test_who_goes_on_as_a_producer_writes_in_the_open_and_its_representative_no_more(circuit: Circuit) -> None:
+    papers = [
+        circuit.hub.write(1, of_farm(circuit, product(1, 1, 100))),
+        circuit.hub.write(1, Successor(NUMBER, 1, circuit.farm.id, []), at=MORNING + 5),
+        circuit.hub.write(1, of_farm(circuit, product(1, 3, 300)), at=MORNING + 6),
+        circuit.farm.write(1, of_farm(circuit, product(1, 2, 200)), at=MORNING + 7),
+    ]
+    rows = in_any_order(circuit, papers)
+    assert [(row[0], row[11], row[-1]) for row in rows["product"]] == [(of_farm(circuit, 0).owner, 200, None)]
+    assert reasons(rows) == ["has_own_home"]
+    with Shelf(circuit.hub.circuit, circuit.house) as stranger:
+        stranger.take_until_settled([*circuit.papers, *papers])
+        assert stranger.rows()["product"] == rows["product"]
+
+
+def test_what_a_representative_signs_behind_the_hand_over_counts_not_whatever_its_clock_says(circuit: Circuit) -> None:
+    aside = goods(circuit)[0]
+    more = msgspec.structs.replace(aside, version=2, quantity=10)
+    papers = [
+        circuit.hub.write(2, of_farm(circuit, aside)),
+        circuit.hub.write(1, Successor(NUMBER, 1, circuit.farm.id, [(circuit.hub.device, 1)]), at=MORNING + 5),
+        circuit.hub.write(2, of_farm(circuit, more)),
+    ]
+    rows = in_any_order(circuit, papers)
+    assert [row[9] for row in rows["allotment"]] == [5]
+    assert reasons(rows) == ["has_own_home"]
+
+
+def test_what_a_representative_signed_before_the_hand_over_goes_on_to_count_though_its_clock_was_ahead(
+    circuit: Circuit,
+) -> None:
+    papers = [
+        circuit.hub.write(2, of_farm(circuit, goods(circuit)[0]), at=LATER),
+        circuit.hub.write(1, Successor(NUMBER, 1, circuit.farm.id, [(circuit.hub.device, 1)])),
+    ]
+    rows = in_any_order(circuit, papers)
+    assert (len(rows["allotment"]), reasons(rows)) == (1, [])
+
+
+def test_a_confirmation_in_log_2_makes_nobody_a_producer(circuit: Circuit) -> None:
+    private = circuit.hub.write(2, ClaimConfirmed(NUMBER, 1, circuit.farm.id))
+    rows = in_any_order(circuit, [private, circuit.farm.write(1, of_farm(circuit, product(1, 1, 200)))])
+    assert (rows["product"], reasons(rows)) == ([], ["not_represented"])
 
 
 def test_an_envelope_counts_only_in_the_log_of_what_is_in_it(circuit: Circuit) -> None:
@@ -208,7 +306,7 @@ def test_the_rule_of_what_is_in_an_envelope_holds(circuit: Circuit) -> None:
 
 
 def test_an_upgrade_judges_what_was_written_for_others_by_the_rows_that_it_makes_anew(circuit: Circuit) -> None:
-    confirmed = circuit.hub.write(2, ClaimConfirmed(NUMBER, 1, "household", circuit.house.id))
+    confirmed = circuit.hub.write(2, ClaimConfirmed(NUMBER, 1, circuit.house.id))
     papers = [circuit.price(2, 300), typed(circuit, circuit.house), typed(circuit, circuit.hub), confirmed]
     papers += [circuit.mandate("price"), circuit.price(3, 400, LATER)]
     with Shelf(circuit.hub.circuit, circuit.hub) as shelf:

@@ -36,9 +36,9 @@ def test_room_is_used_until_every_column_is_as_wide_as_it_may_be() -> None:
     assert [wide for _, wide in fit(COLUMNS, 200)] == [40, 20, 8]
 
 
-@given(st.text(), st.integers(0, 40), st.booleans())
-def test_a_cell_has_exactly_its_width_whatever_the_text(text: str, width: int, right: bool) -> None:
-    assert cell_len(cell(text, width, right=right)) == width
+@given(st.text(), st.integers(0, 40), st.booleans(), st.integers(0, 8))
+def test_a_cell_has_exactly_its_width_whatever_the_text(text: str, width: int, right: bool, tail: int) -> None:
+    assert cell_len(cell(text, width, right=right, tail=tail)) == width
 
 
 def test_a_cut_text_ends_in_an_ellipsis_and_wide_characters_count_twice() -> None:
@@ -46,6 +46,13 @@ def test_a_cut_text_ends_in_an_ellipsis_and_wide_characters_count_twice() -> Non
     assert cell("Carottes", 7) == "Carott…"
     assert cell("豆腐豆腐", 6) == "豆腐 …"
     assert cell("12", 4, right=True) == "  12"
+
+
+def test_names_that_differ_at_their_end_can_be_told_apart_when_they_are_cut() -> None:
+    assert cell("Vente du jeudi 26", 10, tail=4) == "Vente…i 26"
+    assert cell("Semaine 48", 10, tail=4) == "Semaine 48"
+    assert cell("豆腐豆腐豆腐", 9, tail=4) == "豆腐…豆腐"
+    assert cell("Semaine 48", 6, tail=4) == "Semai…"
 
 
 def test_nothing_in_a_text_steers_the_terminal() -> None:

@@ -1,9 +1,17 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from foodhub.catalog.naming import id_bytes
 from foodhub.node.allotments import allot
 from foodhub.node.amending import cancel_order
-from tests.homes import Home, Village
+from foodhub.node.cycles import CycleRow, list_cycles, new_cycle
+from foodhub.node.placing import place_order
+from foodhub.node.products import list_products
+from foodhub.node.shortfalls import declare_shortfall
+from foodhub.node.wanted import read_lines
+from foodhub.store.transaction import Transaction
+from tests.homes import HOUR, Home, Village
 from tests.tui.driving import driving
 
 pytestmark = pytest.mark.anyio
@@ -89,3 +97,46 @@ async def test_a_hub_and_a_producer_are_told_what_they_can_do_while_there_is_no_
     async with driving(farm) as driver:
         await driver.press("2")
         await driver.sees("a producer sees totals only", "foodhub cycle show CYCLE")
+
+
+async def test_a_share_that_is_less_than_what_was_confirmed_is_said(village: Village, size: tuple[int, int]) -> None:
+    hub, farm, group = await trading(village, set_aside=5)
+    await group.order(("Carrots", "3"))
+    await village.gossip()
+    village.clock.now += 25 * HOUR
+    await hub.duties()
+    await village.gossip()
+    product = {id_bytes((await farm.read(list_products))[0].id): 1}
+    await farm.write(declare_shortfall, farm.hat, await farm.cycle(), product, "hail")
+    await village.gossip()
+    async with driving(group, size) as driver:
+        await driver.press("2")
+        await driver.sees("confirmed, 1 short")
+        await driver.press("enter")
+        await driver.sees("your share is 1: producer is short: hail", "2.50 €")
+        row = driver.row("Carrots").split()
+        assert row[:3] == ["│", "Carrots", "3"]
+
+
+async def test_cycles_are_told_apart_and_all_times_are_of_one_zone(village: Village) -> None:
+    """Whatever zone a cycle has: times of one screen can be compared."""
+    hub, _, group = await trading(village)
+    now = village.clock.now
+    await hub.write(new_cycle, hub.hat, "Semaine 48", now, now + 24 * HOUR, "Pacific/Auckland", "resale")
+    await village.gossip()
+    first, second = await group.read(list_cycles, now)
+    for cycle in (first, second):
+
+        def place(tx: Transaction, cycle: CycleRow = cycle) -> bytes:
+            return place_order(tx, group.hat, cycle, read_lines(tx.db, cycle, [("Carrots", "1")]), None)
+
+        await group.write(place)
+        village.clock.now += 60_000
+    here = datetime.fromtimestamp(now / 1000, UTC).astimezone()
+    async with driving(group) as driver:
+        await driver.press("2")
+        await driver.sees("Semaine 48", "Week 39")
+        times = [driver.row(name) for name in ("Semaine 48", "Week 39")]
+        assert all(f" {here:%m-%d %H:}" in row for row in times)
+        await driver.press("enter")
+        await driver.sees(f"{here:%Y-%m-%d %H:}")

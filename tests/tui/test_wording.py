@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from foodhub.node.products import ProductRow
 from foodhub.saying import ago, price, quantity
-from foodhub.tui.wording import on_hand, packing, size, when
+from foodhub.tui.wording import case, on_hand, packing, size, when
 
 BAG = ProductRow(
     id="p", producer="Farm", producer_id="f", sku="", name="Carrots", variant="", category="", unit="g", unit_value=500,
@@ -28,6 +28,12 @@ BAG = ProductRow(
 )
 def test_packing_says_what_one_piece_is(product: ProductRow, words: str) -> None:
     assert packing(product) == words
+
+
+def test_a_product_that_goes_by_the_case_says_how_much_one_holds() -> None:
+    assert case(BAG) == ""
+    assert case(replace(BAG, case=6, case_word="carton")).startswith("carton of 6: ")
+    assert case(replace(BAG, case=10_000, price_per="kg")).startswith("case of 10 kg: ")
 
 
 def test_prices_and_amounts_carry_their_unit() -> None:

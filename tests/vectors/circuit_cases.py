@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import msgspec
 
 from foodhub.catalog.statements import Stock, product_id
-from foodhub.circuit.invite import InviteCode, write_code
+from foodhub.circuit.device_code import PREFIX as DEVICE_PREFIX
+from foodhub.circuit.device_code import Card, DeviceCode, write_card, write_device_code
+from foodhub.circuit.invite import InviteCode, write_code, write_word
 from foodhub.circuit.statements import (
     Cut,
     Device,
@@ -24,6 +26,7 @@ from foodhub.log.encoding import encode
 from foodhub.log.frontier import Item, bucket_digests, bucket_of, frontier_digest
 from foodhub.log.keys import SigningKey
 from foodhub.log.run import Run, write_run
+from foodhub.node.recovery_words import read_words
 from foodhub.orders.statements import Profile, derived_id
 from tests.vectors.seeds import (
     BEGIN,
@@ -46,6 +49,7 @@ from tests.vectors.seeds import (
     payload,
     seed,
 )
+from tests.vectors.store_cases import stores
 
 
 def members() -> Json:
@@ -90,7 +94,25 @@ def members() -> Json:
             {"parts": [part.hex() for part in parts], "id": derived_id(*parts).hex()}
             for parts in [(b"ref", FARM.public, b"order 7"), (b"answer", FARM.public, bytes(16)), ()]
         ],
+        "signatures": [
+            {
+                "use": use,
+                "seed": FARM.seed.hex(),
+                "message": b"a message".hex(),
+                "bytes": FARM.sign(use, b"a message").hex(),
+            }
+            for use in ("entry", "invite", "session", "enrol", "recover")
+        ],
+        "recovery_words": recovery_words(),
     }
+
+
+def recovery_words() -> Json:
+    """Return words with the keys that follow from them: those of the entropy that is zero but for its last byte."""
+    words = ["abandon"] * 23 + ["diesel"]
+    keys = read_words(words)
+    public = {"signing": keys.signing.public.hex(), "box": keys.box.public.hex()}
+    return {"words": " ".join(words), "entropy": (bytes(31) + b"\x01").hex(), **public}
 
 
 def further_devices() -> Json:
@@ -161,6 +183,32 @@ def invites() -> Json:
         "good": [{"name": name, **fields(code), "text": write_code(code)} for name, code in good]
         + [{"name": "with line breaks and capitals", **fields(small), "text": f" {text[:40].upper()}\n{text[40:]} "}],
         "bad": [{"name": name, "code": "invite_unreadable", "text": case} for name, case in bad.items()],
+        "devices": device_codes(text),
+        "cards": cards(text),
+    }
+
+
+def device_codes(invite: str) -> Json:
+    """Return codes for a further device, and texts that are none."""
+    code = DeviceCode(
+        FOUNDING.circuit, a_join().inception.id, TICKET.seed, BEGIN, "La Ferme", ["producer"], ["/dns4/f"]
+    )
+    text = write_device_code(code)
+    bad = {"an invite": invite, "cut": text[:-2], "another array": write_word(DEVICE_PREFIX, encode([1]))}
+    return {
+        "good": [{"name": "a code", **fields(code), "text": text}],
+        "bad": [{"name": name, "code": "code_unreadable", "text": each} for name, each in bad.items()],
+    }
+
+
+def cards(invite: str) -> Json:
+    """Return a circuit's card, and texts that are none."""
+    card = Card(FOUNDING.circuit, ["/dns4/hub.example/tcp/4001"])
+    text = write_card(card)
+    bad = {"an invite": invite, "another checksum": text[:-1] + ("a" if text[-1] != "a" else "i")}
+    return {
+        "good": [{"name": "a card", **fields(card), "text": text}],
+        "bad": [{"name": name, "code": "card_unreadable", "text": each} for name, each in bad.items()],
     }
 
 
@@ -215,6 +263,7 @@ def logs() -> Json:
         "circuit": circuit.hex(),
         "steps": [{"name": name, "fault": fault, "new": new, **run} for name, run, fault, new in steps],
         "frontier": frontier_example(),
+        "another": stores(),
     }
 
 

@@ -8,14 +8,19 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.vectors.checkpoint_cases import checkpoints
 from tests.vectors.circuit_cases import invites, logs, members
+from tests.vectors.desk_cases import desk
+from tests.vectors.fold_cases import folding
 from tests.vectors.fork_cases import forks
 from tests.vectors.log_cases import headers, runs
-from tests.vectors.membership_cases import circuits
+from tests.vectors.pass_cases import circuits
 from tests.vectors.private_cases import private_payloads
 from tests.vectors.seeds import Json
+from tests.vectors.session_cases import sessions
+from tests.vectors.share_cases import allocations
 from tests.vectors.statement_cases import statements
 
 FOLDER = Path(__file__).parents[2] / "docs" / "vectors"
@@ -30,12 +35,34 @@ FILES: dict[str, Callable[[], Json]] = {
     "forks.json": forks,
     "circuits.json": circuits,
     "checkpoints.json": checkpoints,
+    "folding.json": folding,
+    "sessions.json": sessions,
+    "allocations.json": allocations,
+    "desk.json": desk,
 }
+
+
+WIDTH = 120
 
 
 def text_of(make: Callable[[], Json]) -> str:
     """Return a file's text."""
-    return json.dumps(make(), indent=1, ensure_ascii=False) + "\n"
+    return _text(make(), 0) + "\n"
+
+
+def _text(value: Any, depth: int) -> str:
+    """Return a value as JSON: on one line where it fits."""
+    whole = json.dumps(value, ensure_ascii=False)
+    if not value or not isinstance(value, dict | list | tuple) or depth + len(whole) < WIDTH:
+        return whole
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(name, ensure_ascii=False)}: {_text(each, depth + 1)}" for name, each in value.items()]
+        opening, closing = "{}"
+    else:
+        parts = [_text(each, depth + 1) for each in value]
+        opening, closing = "[]"
+    margin = "\n" + " " * (depth + 1)
+    return f"{opening}{margin}{(',' + margin).join(parts)}{margin[:-1]}{closing}"
 
 
 def main() -> None:

@@ -54,12 +54,29 @@ def private_payloads() -> Json:
             {"name": name, "body": body.hex(), "payload": seal(body, place, keys, chance(name)).hex()}
             for name, body, keys in good
         ],
+        "loose": [
+            {"name": name, "body": b"a body".hex(), "payload": data.hex()} for name, data in loose_private(first, pair)
+        ],
         "not_ours": {"name": "nobody's slot is ours", "payload": seal(b"a body", place, noise, chance("others")).hex()},
         "bad": [
             {"name": name, "fault": "not_canonical", "seq": seq, "payload": data.hex()}
             for name, seq, data in bad_private(first, place)
         ],
     }
+
+
+def loose_private(first: bytes, pair: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield name and payload of what nobody should write and its readers open, whichever secret they try first."""
+    salt, sealed = first[:16], msgspec.msgpack.decode(first[16:], type=Sealed)
+    slots = [sealed.slots[at : at + 40] for at in range(0, len(sealed.slots), 40)]
+    tag = blake2b(salt, digest_size=8, key=pair, person=b"foodhub-tag").digest()
+    for name, others in {
+        "slots in another order": slots[::-1],
+        "five slots": [*slots, seed("a fifth slot", 40)],
+        "another slot of the pair before its own": [tag + seed("no key"), *slots],
+        "the pair's slot opens nothing": [tag + bytes(32) if slot.startswith(tag) else slot for slot in slots],
+    }.items():
+        yield name, salt + encode(msgspec.structs.replace(sealed, slots=b"".join(others)))
 
 
 def bad_private(first: bytes, place: tuple[bytes, bytes, int, int]) -> Iterator[tuple[str, int, bytes]]:

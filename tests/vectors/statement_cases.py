@@ -43,6 +43,7 @@ from foodhub.orders.statements import (
     Total,
     derived_id,
 )
+from tests.vectors.edge_cases import bodies, edges
 from tests.vectors.seeds import (
     BEGIN,
     FARM,
@@ -86,12 +87,11 @@ def an_erase_answer() -> EraseAnswer:
     return EraseAnswer(local, 1, request.local, request.version, farm, "later", BEGIN + 2_592_000_000)
 
 
-def statements() -> Json:
-    """One example of every statement, and statements that do not count."""
-    hub, farm, order, cycle = (
+def good_statements(order: Order) -> list[tuple[int, msgspec.Struct]]:
+    """Return one of every statement, each with its log."""
+    hub, farm, cycle = (
         FOUNDING.inception.id,
         inception("farm", FARM, FARM_BOX).id,
-        an_order(),
         seed("a cycle", 16),
     )
     key = (order.lines[0].producer, order.lines[0].product)
@@ -99,7 +99,7 @@ def statements() -> Json:
     aside = derived_id(b"allot", hub, cycle, HUB.public, key[1])
     entry = seed("an entry")
     epoch = Epoch(1, FARM_BOX.public, [(FARM.public, seed("sealed", 64))], seed("sealed too", 64))
-    good: list[tuple[int, msgspec.Struct]] = [
+    return [
         (0, Found(FOUNDING, "Circuit court", "EUR", ["hub"])),
         (0, a_join()),
         (0, epoch),
@@ -136,22 +136,38 @@ def statements() -> Json:
         (2, an_erase_answer()),
         *trade_statements(order),
     ]
+
+
+def statements() -> Json:
+    """One example of every statement, statements that do not count, and what is near to the edge of a rule."""
+    order = an_order()
+    good = good_statements(order)
     return {
-        "about": "A statement is an array that begins with its name. `reason` says why one does not count.",
+        "about": "A statement is an array that begins with its name. `reason` says why one does not count; null: it"
+        " does. A body is what stands there one behind the other, with how often where it is more than once.",
         "good": [
-            {"name": type(each).__name__.lower(), "log": log, "fields": fields(each), "bytes": encode(each).hex()}
-            for log, each in good
+            {"name": tag_of(each), "log": log, "fields": fields(each), "bytes": hexed(each)} for log, each in good
         ],
         "bad": [
-            {
-                "name": name,
-                "log": log,
-                "reason": reason,
-                "bytes": encode(each).hex() if not isinstance(each, bytes) else each.hex(),
-            }
+            {"name": name, "log": log, "reason": reason, "bytes": hexed(each)}
             for name, log, reason, each in chain(bad_statements(), bad_trade_statements(order))
         ],
+        "edges": [
+            {"name": name, "log": log, "reason": reason, "bytes": hexed(each)}
+            for name, log, reason, each in edges(good)
+        ],
+        "bodies": bodies(),
     }
+
+
+def tag_of(statement: Any) -> str:
+    """Return the name with which a statement begins, or statements of a type do."""
+    return str(statement.__struct_config__.tag)
+
+
+def hexed(statement: Any) -> str:
+    """Return the bytes of a statement."""
+    return (statement if isinstance(statement, bytes) else encode(statement)).hex()
 
 
 def further_circuit_statements(farm: bytes) -> list[tuple[int, msgspec.Struct]]:
@@ -169,7 +185,7 @@ def further_circuit_statements(farm: bytes) -> list[tuple[int, msgspec.Struct]]:
         (0, Share(LAPTOP.public, [(1, seed("sealed", 64))])),
         (0, Retire(FARM.public, cuts, LAPTOP.public)),
         (0, Recover(farm, 1, laptop, cuts, recovered)),
-        (0, Keeper("stock", 1, LAPTOP.public)),
+        (0, Keeper("stock", 1, LAPTOP.public, [(1, 3), (2, 7)])),
         (0, Erase([(FARM.public, 1, 1, 3), (FARM.public, 2, 5, 5)])),
     ]
 

@@ -1,11 +1,13 @@
 """The vectors say of our own code what it does: those that no other test reads, and that there are enough of them."""
 
+from collections import Counter
 from typing import Any
 
 import msgspec
 import pytest
 
 from foodhub.catalog.statements import Part
+from foodhub.circuit.device_code import read_card, read_device_code
 from foodhub.circuit.proofs import enrolment_holds, recovery_holds
 from foodhub.circuit.statements import (
     CircuitStatement,
@@ -14,21 +16,32 @@ from foodhub.circuit.statements import (
     proof_of_enrolment,
     proof_of_recovery,
 )
+from foodhub.errors import RefusedError
+from foodhub.log.body import Unread
 from foodhub.log.encoding import decode, encode
 from foodhub.log.faults import FAULTS, PeerFault
 from foodhub.log.forks import check_fork, prove_fork, read_fork, write_fork
 from foodhub.log.run import Run
 from foodhub.orders.hands import Behalf
-from foodhub.store.facts import FACTS
+from foodhub.store.facts import FACTS, fault_of
+from foodhub.store.fold import READERS
+from foodhub.store.outgoing import frontier
+from tests.pens import Paper
 from tests.shelf import Shelf
+from tests.vectors.fold_cases import World, shelf_of
+from tests.vectors.fold_cases import outcome as made_of
 from tests.vectors.make import FILES
 from tests.vectors.membership_cases import outcome
 from tests.vectors.reading import cases, read
-from tests.vectors.seeds import FOUNDING
+from tests.vectors.seeds import FOUNDING, fields
+from tests.vectors.statement_cases import tag_of
+from tests.vectors.store_cases import paper_of
 
 FORKS = bytes.fromhex(read("forks")["circuit"])
 RECOVERY = bytes.fromhex(read("members")["recovery"]["recovery_signing"])
 FEWEST = 40
+WORLD = World()
+MANY = 16
 _statements: "msgspec.msgpack.Decoder[Any]" = msgspec.msgpack.Decoder(CircuitStatement)
 _runs = msgspec.msgpack.Decoder(Run)
 
@@ -54,6 +67,38 @@ def test_one_of_every_statement_is_shown() -> None:
     known = {each.__struct_config__.tag for each in (*CircuitStatement.__args__, *FACTS, Part, Behalf)}
     shown = {msgspec.msgpack.decode(bytes.fromhex(case["bytes"]))[0] for case in read("statements")["good"]}
     assert shown == known
+
+
+def reason_of(log: int, said: Any) -> str | None:
+    """Return why a statement does not count, whoever says it."""
+    if isinstance(said, Unread):
+        return said.reason
+    if isinstance(said, Behalf) and FACTS[type(said.statement)].log != log:
+        return "wrong_log"
+    return fault_of(said)
+
+
+def test_every_statement_at_the_edge_of_a_rule_counts_or_does_not() -> None:
+    for case in read("statements")["edges"]:
+        (said,) = READERS[case["log"]].read(b"\x91" + bytes.fromhex(case["bytes"]))
+        assert reason_of(case["log"], said) == case["reason"], case["name"]
+
+
+@pytest.mark.parametrize("case", cases("statements", "bodies"))
+def test_a_body_is_read_as_it_stands_there(case: dict[str, Any]) -> None:
+    body = b"".join(
+        bytes.fromhex(part) if isinstance(part, str) else bytes.fromhex(part[0]) * part[1] for part in case["body"]
+    )
+    assert what_is_in(case["log"], body) == {name: case[name] for name in ("fault", "reads", "counts") if name in case}
+
+
+def what_is_in(log: int, body: bytes) -> dict[str, Any]:
+    """Return what is read in a body, as the vectors show it."""
+    try:
+        found = [each.reason if isinstance(each, Unread) else tag_of(each) for each in READERS[log].read(body)]
+    except PeerFault as fault:
+        return {"fault": fault.code}
+    return {"reads": found} if len(found) < MANY else {"counts": dict(Counter(found))}
 
 
 @pytest.mark.parametrize("case", cases("forks", "good"))
@@ -116,6 +161,37 @@ def test_the_pass_finds_what_stands_there_in_any_order_of_the_logs(case: dict[st
     expected = {name: case[name] for name in ("members", "invites_used", "limits", "erased")}
     for logs in (case["logs"], case["logs"][::-1], sorted(case["logs"], key=lambda log: str(log["author"]))):
         assert outcome(circuit, logs) == expected
+
+
+def test_codes_of_devices_and_cards_are_read_or_refused() -> None:
+    for part, reader in (("devices", read_device_code), ("cards", read_card)):
+        vectors: dict[str, list[dict[str, Any]]] = read("invites")[part]
+        for case in vectors["good"]:
+            assert {"name": case["name"], **fields(reader(case["text"])), "text": case["text"]} == case
+        for case in vectors["bad"]:
+            with pytest.raises(RefusedError) as raised:
+                reader(case["text"])
+            assert raised.value.code == case["code"], case["name"]
+
+
+def test_another_store_takes_and_refuses_as_it_stands_there() -> None:
+    vectors = read("logs")["another"]
+    with Shelf(bytes.fromhex(vectors["circuit"])) as shelf:
+        for step in vectors["steps"]:
+            assert shelf.take(paper_of(step)) == [step["fault"] or step["new"]], step["name"]
+        assert [fields(item) for item in sorted(frontier(shelf.db))] == vectors["items"]
+
+
+@pytest.mark.parametrize("case", cases("folding", "cases"))
+def test_a_store_shows_what_stands_there_whichever_log_comes_first(case: dict[str, Any]) -> None:
+    with shelf_of(WORLD) as shelf:
+        shelf.take_together(papers_of(read("folding")["circuit_runs"]))
+        shelf.take(*sorted(papers_of(case["runs"]), key=lambda paper: paper[0].author, reverse=True))
+        assert made_of(shelf) == {name: case[name] for name in ("holds", "counts_not")}
+
+
+def papers_of(runs: list[dict[str, Any]]) -> list[Paper]:
+    return [*map(paper_of, runs)]
 
 
 @pytest.mark.parametrize("name", ["from_the_beginning", "from_the_checkpoint"])

@@ -39,6 +39,7 @@ from foodhub.orders.hands import (
     Contact,
     Mandate,
     Represented,
+    Successor,
     represented_id,
 )
 from foodhub.orders.purchase import (
@@ -49,7 +50,7 @@ from foodhub.orders.purchase import (
     purchase_answer_id,
     purchase_id,
 )
-from foodhub.orders.reserving import AllotRequest, Lower, Return, Shortfall
+from foodhub.orders.reserving import AllotRequest, Delivered, DeliveredRow, Lower, Return, Shortfall
 from foodhub.orders.statements import Cycle, Order, Receipt, ReceiptLine, ReceiptRow, Remark, Standing, StandingLine
 from foodhub.orders.statements import derived_id as derived
 from tests.vectors.seeds import BEGIN, FARM, FARM_BOX, FOUNDING, HUB, carrots, inception, seed
@@ -105,9 +106,15 @@ def a_receipt(order: Order) -> Receipt:
 def a_confirmation() -> Confirmation:
     """Return what C is confirmed of the apple juice in the worked example of the rules."""
     slip = Slip("cases", "queue", 9, 7, 4, 1, 0, 0, 0, [SlipRow(1, 2, 5, 2), SlipRow(1, 0, 6, 4)], 2)
-    line = ConfirmedLine(*PRODUCT, 2, 2, 2, 2, "", [slip])
-    local = derived(b"confirmation", HOUSEHOLD, *CYCLE)
-    return Confirmation(local, 1, *CYCLE, HOUSEHOLD, BEGIN + DAY, seed("a fingerprint"), [line])
+    line = ConfirmedLine(*PRODUCT, 2, 2, 2, 2, "", "", [slip])
+    local = derived(b"confirmation", HOUSEHOLD, *CYCLE, (1).to_bytes(8, "big"))
+    return Confirmation(local, 1, *CYCLE, HOUSEHOLD, BEGIN + DAY, 1, 1, seed("a fingerprint"), [line])
+
+
+def some_baskets() -> Baskets:
+    """Return the baskets of a group."""
+    local = derived(b"baskets", *CYCLE, (1).to_bytes(8, "big"))
+    return Baskets(local, 1, *CYCLE, 1, 1, [(1, [(*PRODUCT, 2)])])
 
 
 def a_purchase() -> Purchase:
@@ -131,6 +138,12 @@ def a_lower() -> Lower:
     """Return how the farm asks stock back."""
     local = derived(b"lower", *CYCLE, HUB.public, PRODUCT[1])
     return Lower(local, 1, *CYCLE, HUB_ID, HUB.public, PRODUCT[1], 30, override=False)
+
+
+def a_delivered() -> Delivered:
+    """Return what the farm says has left of what was set aside for the hub."""
+    local = derived(b"delivered", *CYCLE, HUB.public, (1).to_bytes(8, "big"))
+    return Delivered(local, 1, *CYCLE, HUB.public, 1, [DeliveredRow(PRODUCT[1], 3, 40, 30)])
 
 
 def a_mandate() -> Mandate:
@@ -160,26 +173,28 @@ def trade_statements(order: Order) -> list[tuple[int, msgspec.Struct]]:
         (1, an_outgoing()),
         (1, a_close()),
         (1, a_mandate()),
+        (1, Successor(SALT, 1, FARM_ID, [(FARM.public, 7)])),
         (2, Draft(CYCLE[1], 1, False, a_cycle(), a_plan(), [an_outgoing()])),
         (2, Repeat(seed("repeat", 16), 1, CYCLE[1], 2, [20261225], 0, ended=False)),
         (2, AllotRequest(derived(b"allot_request", *CYCLE, *PRODUCT), 1, *CYCLE, *PRODUCT, 60)),
         (2, a_lower()),
         (2, Return(derived(b"return", *CYCLE, HUB.public, *PRODUCT), 1, *CYCLE, HUB.public, *PRODUCT, 10)),
         (2, Shortfall(derived(b"shortfall", *CYCLE, HUB_ID, PRODUCT[1]), 1, *CYCLE, HUB_ID, PRODUCT[1], 8, "grêle")),
+        (2, a_delivered()),
         (2, Remark(order.local, 1, "Sans fanes, merci.", [(*PRODUCT, "cheaper")])),
         (2, standing),
         (2, a_receipt(order)),
         (2, Tally(derived(b"tally", *CYCLE), 1, *CYCLE, [tally])),
         (2, Counted(part, 1, *CYCLE, BEGIN + DAY, 1, 1, [counted], [goods])),
         (2, a_confirmation()),
-        (2, Baskets(derived(b"baskets", *CYCLE), 1, *CYCLE, [(1, [(*PRODUCT, 2)])])),
+        (2, some_baskets()),
         (2, a_purchase()),
         (2, a_purchase_answer()),
         (2, a_contact()),
-        (2, Belong(derived(b"belong", GROUP), 1, GROUP, left=False)),
+        (2, Belong(derived(b"belong", GROUP), 1, GROUP, BEGIN, left=False)),
         (2, Represented(SALT, 1, "household", ended=False)),
         (2, Claim(derived(b"claim", stands.owner), 1, stands.owner)),
-        (2, ClaimConfirmed(SALT, 1, "household", HOUSEHOLD)),
+        (2, ClaimConfirmed(SALT, 1, HOUSEHOLD)),
         (2, stands),
     ]
 
@@ -205,8 +220,13 @@ def bad_trade_statements(order: Order) -> Iterator[tuple[str, int, str, Any]]:
         "share_too_large",
         changed(a_confirmation(), lines=[changed(line, share=3)]),
     )
+    note = changed(line, note="line\nfeed")
+    yield "a note with a line feed", 2, "note_characters", changed(a_confirmation(), lines=[note])
     yield "a confirmation with a product twice", 2, "line_twice", changed(a_confirmation(), lines=[line, line])
     yield "a confirmation under another's id", 2, "other_id", changed(a_confirmation(), buyer=FARM_ID)
+    second = derived(b"confirmation", HOUSEHOLD, *CYCLE, (2).to_bytes(8, "big"))
+    yield "a second part of one", 2, "part_of", changed(a_confirmation(), local=second, part=2)
+    yield "baskets under another id", 2, "other_id", changed(some_baskets(), part=2, of=2)
     receipt = a_receipt(order)
     yield "a receipt with a placement twice", 2, "named_twice", changed(receipt, rows=receipt.rows * 2)
     yield "a purchase order with a product twice", 2, "line_twice", changed(a_purchase(), lines=a_purchase().lines * 2)
@@ -216,4 +236,7 @@ def bad_trade_statements(order: Order) -> Iterator[tuple[str, int, str, Any]]:
     yield "a comment that is too long", 2, "comment_length", Remark(order.local, 1, "x" * 501, [])
     short = Shortfall(derived(b"shortfall", *CYCLE, HUB_ID, PRODUCT[1]), 1, *CYCLE, HUB_ID, PRODUCT[1], 8, "")
     yield "a shortfall without a reason", 2, "reason_length", short
+    yield "what left under another cycle's id", 2, "other_id", changed(a_delivered(), cycle=bytes(16))
+    rows = a_delivered().rows
+    yield "what left with a product twice", 2, "named_twice", changed(a_delivered(), rows=[*rows, *rows])
     yield "a return under another device's id", 2, "other_id", Return(bytes(16), 1, *CYCLE, HUB.public, *PRODUCT, 10)
