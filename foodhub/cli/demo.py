@@ -22,7 +22,6 @@ import click
 from foodhub.catalog.ofn import read
 from foodhub.cli.command import command, option
 from foodhub.errors import N_, FoodhubError
-from foodhub.money import format_money
 from foodhub.node import (
     allotments,
     amending,
@@ -45,7 +44,7 @@ from foodhub.node.application import Node, now, open_node
 from foodhub.node.hat import Hat, hats
 from foodhub.node.network import network
 from foodhub.node.recovery import confirm_words
-from foodhub.saying import titled
+from foodhub.saying import money, titled
 from foodhub.words import _, full_moment, ngettext
 
 T = TypeVar("T")
@@ -246,9 +245,9 @@ async def order(demo: Demo, group: Hat) -> tuple[None, str]:
     placed = await _place(demo, group, chosen)
     if any(line.confirmed != line.ordered for line in placed.lines):
         raise DemoError("demo_failed", N_("The hub did not promise what was free."))
-    text = _("order {number}: {lines} lines, all promised, {total} {currency}")
-    total = format_money(placed.total, placed.currency)
-    return None, text.format(number=placed.number, lines=len(placed.lines), total=total, currency=placed.currency)
+    text = _("order {number}: {lines} lines, all promised, {total}")
+    total = money(placed.total, placed.currency)
+    return None, text.format(number=placed.number, lines=len(placed.lines), total=total)
 
 
 async def overorder(demo: Demo, group: Hat) -> tuple[None, str]:
@@ -270,10 +269,8 @@ async def cancel(demo: Demo, group: Hat) -> tuple[None, str]:
     cycle = await demo.hub.read(cycles.find_cycle, CYCLE, now())
     await demo.until(demo.hub, lambda db: not any(row.promised for row in allotments.list_allotments(db, cycle)))
     again = await _place(demo, group, [(row.id, "1") for row in (await _counted(demo))[:3]])
-    text = _("order {number} is cancelled; a new one of {total} {currency} is promised")
-    return None, text.format(
-        number=placed.number, total=format_money(again.total, again.currency), currency=again.currency
-    )
+    text = _("order {number} is cancelled; a new one of {total} is promised")
+    return None, text.format(number=placed.number, total=money(again.total, again.currency))
 
 
 async def privacy(demo: Demo) -> tuple[None, str]:
@@ -294,9 +291,8 @@ async def close(demo: Demo, hub: Hat, group: Hat) -> tuple[None, str]:
     await demo.hub.do_duties()
     await demo.until(demo.group, lambda db: orders.list_orders(db, group, now())[0].state == "confirmed")
     placed = (await demo.group.read(orders.list_orders, group, now()))[0]
-    text = _("order {number} is confirmed: {total} {currency}")
-    total = format_money(placed.total, placed.currency)
-    return None, text.format(number=placed.number, total=total, currency=placed.currency)
+    text = _("order {number} is confirmed: {total}")
+    return None, text.format(number=placed.number, total=money(placed.total, placed.currency))
 
 
 async def buy(demo: Demo, hub: Hat, group: Hat) -> tuple[None, str]:

@@ -89,8 +89,8 @@ def after(state: OrderState, act: Act) -> OrderState:
     if found is None:
         raise RefusedError(
             "wrong_state",
-            N_("The order is {state}: that can't be done with it any more, or not yet."),
-            N_("Look at it with: foodhub order show ORDER"),
+            N_("That can't be done with this order any more, or not yet."),
+            N_("See where it stands: foodhub order show ORDER"),
             state=state,
             act=act,
         )
