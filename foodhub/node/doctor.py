@@ -238,7 +238,13 @@ def _check_unread(examined: Examined) -> Iterator[Finding]:
     (count,) = examined.db.execute("SELECT count(*) FROM unread WHERE reason = 'unknown'").fetchone()
     if count:
         message = N_("Statements that this foodhub does not know: {count}. They are kept and do not count here.")
-        yield warning("unread", message, N_("A newer foodhub reads them: upgrade."), code="unknown", count=count)
+        yield warning(
+            "unread",
+            message,
+            N_("They are of a newer foodhub, which reads them once you upgrade, or of an earlier trial version."),
+            code="unknown",
+            count=count,
+        )
 
 
 def _check_views(examined: Examined) -> Iterator[Finding]:
