@@ -6,7 +6,8 @@ from datetime import datetime
 
 import msgspec
 
-from foodhub.catalog.naming import Named, base32_id, find, id_of_both
+from foodhub.catalog.naming import Named, base32_id, find, fold, id_of_both
+from foodhub.errors import NotThereError
 from foodhub.money import line_amount
 from foodhub.node.buyers import as_itself
 from foodhub.node.cycles import CycleRow, list_cycles, moment
@@ -181,4 +182,10 @@ def find_purchase(db: sqlite3.Connection, hat: Hat, text: str, now: int, produce
         NotThereError: there is none. UsageError: there are several.
     """
     rows = [row for row in list_purchases(db, hat, now) if producer in {None, row.producer_id}]
-    return find(rows, text, lambda row: row.named, "purchase")
+    try:
+        return find(rows, text, lambda row: row.named, "purchase")
+    except NotThereError:
+        of_cycle = [row for row in rows if fold(row.cycle) == fold(text)]
+        if not of_cycle:
+            raise
+        return find(of_cycle, text, lambda row: row.named._replace(name=row.cycle, extra=row.producer), "purchase")

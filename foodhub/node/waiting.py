@@ -96,7 +96,12 @@ def _is_over(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> bool:
 
 def note_over(tx: Transaction, hat: Hat, cycle: tuple[bytes, bytes]) -> None:
     """Note that nothing is left to do in a cycle (owner, local id) that is counted."""
-    tx.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_over_key(hat, cycle), tx.arrival))
+    tx.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_over_key(hat, cycle), _seen(tx)))
+
+
+def _seen(tx: Transaction) -> int:
+    """Return up to which arrival number all is seen: this transaction may write more, for others of this home."""
+    return int(tx.arrival) - 1
 
 
 def note_changed(tx: Transaction, hat: Hat, cycle: tuple[bytes, bytes]) -> None:
@@ -144,7 +149,7 @@ def newest_erased(db: sqlite3.Connection, hat: Hat) -> int:
 
 def note_served(tx: Transaction, hat: Hat) -> None:
     """Note that the desk has been looked at as it is now, and nothing is left to do."""
-    tx.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_served_key(hat), tx.arrival))
+    tx.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_served_key(hat), _seen(tx)))
 
 
 def _served_key(hat: Hat) -> str:

@@ -178,6 +178,15 @@ def test_a_member_claims_who_it_was_and_goes_on_by_itself(table: Foodhub) -> Non
     assert (elsewhere["hub"], elsewhere["customer"]) == ("Hub", "House")
 
 
+def test_a_group_that_shares_a_home_with_its_hub_is_told_and_tells_its_households_at_once(table: Foodhub) -> None:
+    table("member", "add", "Denise", "--represented", "--as", "Group")
+    table("wish", "set", "Week 48", "Denise", "Apple juice=3", "--as", "Group")
+    table("order", "place", "Week 48", "Apple juice=3", "--hub", "Hub", "--as", "House")
+    table("group", "close", "Week 48", "--as", "Group")
+    table("cycle", "close", "Week 48", "--as", "Hub")
+    assert table.json("desk", "show", "Week 48", "--as", "Group")[0]["state"] == "confirmed"
+
+
 def test_the_products_of_a_represented_producer_are_typed_for_it(table: Foodhub) -> None:
     table("member", "add", "Old farm", "--represented", "--role", "producer", "--as", "Hub")
     row = table.json("product", "add", "Honey", "--price", "9", "--on-hand", "5", "--for", "Old farm", "--as", "Hub")

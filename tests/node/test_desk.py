@@ -14,6 +14,7 @@ from foodhub.node.cycles import list_cycles, new_cycle
 from foodhub.node.desk import SLICE
 from foodhub.node.placing import place_order
 from foodhub.node.tallies import MANY, SELDOM, tally_of
+from foodhub.node.waiting import has_work, note_served
 from foodhub.node.wanted import read_lines
 from foodhub.orders.statements import Order, OrderLine
 from foodhub.store.transaction import Transaction
@@ -256,3 +257,18 @@ async def test_nobody_changes_by_hand_what_an_aggregator_orders_for_its_househol
             await change
         assert raised.value.code == "order_is_the_sum"
     assert await group.rows("SELECT * FROM placement") == before
+
+
+async def test_what_is_signed_beside_a_look_at_the_desk_is_looked_at_as_well(village: Village) -> None:
+    """Hub and group may be members of one home: their duties are done in one transaction."""
+    hub = await village.home("Hub", "hub")
+    now = village.clock.now
+
+    def look_and_sign(tx: Transaction) -> None:
+        note_served(tx, hub.hat)
+        new_cycle(tx, hub.hat, "Week 40", now, now + 24 * HOUR, "Europe/Paris", "resale")
+
+    await hub.write(look_and_sign)
+    assert await hub.read(has_work, hub.hat, now)
+    await hub.duties()
+    assert not await hub.read(has_work, hub.hat, now)

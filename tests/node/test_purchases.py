@@ -8,14 +8,14 @@ from foodhub.catalog.naming import base32_id, id_bytes
 from foodhub.catalog.statements import Case, Stock, product_id
 from foodhub.circuit.invite import read_code
 from foodhub.circuit.statements import Join, charter_hash, proof_of_join
-from foodhub.errors import RefusedError
+from foodhub.errors import NotThereError, RefusedError
 from foodhub.log.header import Log
 from foodhub.node import setup
 from foodhub.node.allotments import allot
 from foodhub.node.closing import reopen_cycle
 from foodhub.node.hat import Hat
 from foodhub.node.purchase_answers import answer_purchase, mark_seen
-from foodhub.node.purchases import PurchaseRow, list_purchases
+from foodhub.node.purchases import PurchaseRow, find_purchase, list_purchases
 from foodhub.node.purchasing import GRACE, purchases_due, send_purchases
 from foodhub.node.trade_alerts import UNSEEN, Waiting, trade_alerts
 from foodhub.orders.hands import Contact
@@ -162,6 +162,15 @@ async def test_it_is_answered_once_and_by_its_producer_alone(village: Village) -
     with pytest.raises(RefusedError) as raised:
         await farm.write(answer_purchase, farm.hat, row, {}, "again")
     assert raised.value.code == "purchase_answered"
+
+
+async def test_it_is_found_by_its_number_its_producer_and_its_cycle(village: Village) -> None:
+    hub, farm, _, _, row = await sent(village)
+    for home in (hub, farm):
+        for text in (row.number, "farm", row.cycle.upper()):
+            assert (await home.read(find_purchase, home.hat, text, village.clock.now)).number == row.number
+    with pytest.raises(NotThereError):
+        await hub.read(find_purchase, hub.hat, "Week 1", village.clock.now)
 
 
 async def bought_anew(village: Village, hub: Home, ann: Home) -> None:
