@@ -81,7 +81,7 @@ async def trade(hub: Home, farm: Home, group: Home, ann: Home, eve: Home) -> Non
     """Open a cycle for an hour, set carrots aside, and let both households order and be answered."""
     hub.clock.now = now()
     await hub.write(new_cycle, hub.hat, "Week", now(), now() + HOUR, "Europe/Paris", "resale")
-    for home in (farm, group, eve):
+    for home in (farm, group, ann, eve):
         await known(home, "SELECT 1 FROM cycle")
     (carrots,) = (await farm.rows("SELECT local FROM product WHERE name = 'Carrots'"))[0]
     await farm.write(allot, farm.hat, await farm.cycle(), {carrots: 5})
