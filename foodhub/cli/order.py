@@ -67,7 +67,8 @@ def order_show(call: Call, order: str) -> None:
 def draw_order(row: OrderRow) -> None:
     """Print an order, line by line."""
     received = full_moment(row.received_at) if row.received_at else _("not yet")
-    written = [(_("written down by"), f"{row.written_by}, {said(TOLD, row.told)}")] if row.written_by else []
+    how = [row.written_by, *([said(TOLD, row.told)] if row.told else [])]
+    written = [(_("written down by"), ", ".join(how))] if row.written_by else []
     facts(
         [
             (_("order"), f"{row.number}  {order_state(row.state, row.partly)}"),

@@ -167,6 +167,8 @@ def test_a_mandate_lets_another_member_price_and_count(table: Foodhub) -> None:
 def test_a_member_claims_who_it_was_and_goes_on_by_itself(table: Foodhub) -> None:
     denise = table.json("member", "add", "Denise", "--represented", "--as", "Group")
     table("wish", "set", "Week 48", "Denise", "Eggs=2", "--as", "Group")
+    (order,) = (each for each in table.json("order", "list", "--as", "Group") if each["customer"] == "Denise")
+    assert "written down by  Group\n" in table("order", "show", order["number"], "--as", "Group").out
     assert table.fails(2, "member", "claim", "what", "Group", "--as", "House")["code"] == "bad_id"
     assert not table.json("member", "claim", denise["id"], "Group", "--as", "House")["confirmed"]
     assert "says it is this member" in table("member", "list", "--as", "Group").out
