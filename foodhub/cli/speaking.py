@@ -14,39 +14,22 @@ MEANS = ("phone", "paper", "sms", "person")
 
 def for_member(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--for` and `--by`, which are kept in the call."""
-    whom = option(
-        "--for",
-        "for_name",
-        metavar="NAME",
-        expose_value=False,
-        callback=kept("for_name"),
-        help=N_("Write it for a member whom you represent."),
-    )
-    return whom(told_by(function))
+    return _for(N_("Write it for a member whom you represent."))(told_by(function))
+
+
+def _for(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what adds `--for` with this help to a command; it is kept in the call."""
+    return option("--for", "for_name", metavar="NAME", expose_value=False, callback=kept("for_name"), help=text)
 
 
 def about_producer(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--for` to a command that shows what is a producer's; it is kept in the call."""
-    return option(
-        "--for",
-        "for_name",
-        metavar="NAME",
-        expose_value=False,
-        callback=kept("for_name"),
-        help=N_("Show what is for a producer whom you represent."),
-    )(function)
+    return _for(N_("Show what is for a producer whom you represent."))(function)
 
 
 def for_owner(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--for` where a mandate lets one write; it is kept in the call."""
-    return option(
-        "--for",
-        "for_name",
-        metavar="NAME",
-        expose_value=False,
-        callback=kept("for_name"),
-        help=N_("Write it for a member of whom you hold a mandate, or whom you represent."),
-    )(function)
+    return _for(N_("Write it for a member of whom you hold a mandate, or whom you represent."))(function)
 
 
 def told_by(function: Callable[..., Any]) -> Callable[..., Any]:
