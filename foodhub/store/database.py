@@ -6,6 +6,7 @@ WAL, `synchronous=FULL`: what a command has said "done" about survives a power c
 
 import os
 import sqlite3
+import time
 from pathlib import Path
 
 from foodhub.errors import N_, FoodhubError, NotSetUpError
@@ -78,7 +79,7 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     db = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000, cached_statements=256
     )
-    db.execute("PRAGMA journal_mode=WAL")
+    _switch_to_wal(db)
     db.execute("PRAGMA synchronous=FULL")
     db.execute("PRAGMA fullfsync=ON")
     db.execute("PRAGMA wal_autocheckpoint=0")
@@ -88,6 +89,20 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     if read_only:
         db.execute("PRAGMA query_only=ON")
     return db
+
+
+def _switch_to_wal(db: sqlite3.Connection) -> None:
+    """Switch to WAL; ask again for `BUSY_MS`, as SQLite itself does not wait where two programs switch a new file."""
+    until = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def check_version(db: sqlite3.Connection, path: Path) -> None:
