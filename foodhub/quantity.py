@@ -4,12 +4,15 @@ Never a float, and never a silent rounding: half a gram is an error.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from foodhub.errors import N_, UsageError
 
 Unit = Literal["g", "ml", "piece"]
 
+COUNTED_IN: Final[Mapping[str, Unit]] = {"piece": "piece", "kg": "g", "l": "ml"}
+"""In what goods are counted, by what their price is for."""
 QUANTITY_LIMIT: Final = 2**53
 """Quantities stay below this, as every integer that is signed does."""
 

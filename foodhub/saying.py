@@ -9,11 +9,10 @@ from typing import Final, cast
 from foodhub import words
 from foodhub.errors import N_
 from foodhub.money import digits, format_money
-from foodhub.quantity import Unit, format_quantity
+from foodhub.quantity import COUNTED_IN, Unit, format_quantity
 from foodhub.words import _, ngettext
 
 _SYMBOLS: Final = {"EUR": "€", "GBP": "£", "USD": "$"}
-_COUNTED_IN: Final[dict[str, Unit]] = {"piece": "piece", "kg": "g", "l": "ml"}
 
 ROLES: Final = {
     "steward": N_("steward"),
@@ -74,6 +73,7 @@ REASONS: Final = {
     "allotment_exhausted": N_("not enough set aside"),
     "not_permitted": N_("not sold at these terms"),
     "late": N_("too late"),
+    "supplier_late": N_("its seller ordered it too late"),
     "not_open_yet": N_("too early"),
     "case_not_full": N_("case not full"),
     "minimum_not_met": N_("minimum not met"),
@@ -82,7 +82,7 @@ REASONS: Final = {
     "producer_refused": N_("producer refused"),
     "substituted": N_("substituted"),
     "damaged": N_("damaged"),
-    "uncollected": N_("uncollected"),
+    "uncollected": N_("not collected"),
     "by_hand": N_("waits for the hub's word"),
     "declined": N_("declined by the hub"),
     "accepted_late": N_("late, accepted"),
@@ -130,6 +130,15 @@ SLIP_FAULTS: Final = {
     "other_totals": N_("different queues are told of"),
     "same_rank": N_("two have one turn"),
 }
+REWORKED: Final = {
+    "same": N_("the same"),
+    "other": N_("something else"),
+    "not_shown": N_("not all wishes are shown to you"),
+    "apart": N_("something is still on its way"),
+    "other_wish": N_("the queue has another wish of yours than your confirmation"),
+    "other_share": N_("another quantity is yours"),
+    "other_receipt": N_("the queue has another wish of somebody than was shown before the close"),
+}
 PEER_STATES: Final = {
     "connecting": N_("connecting"),
     "syncing": N_("syncing"),
@@ -138,10 +147,19 @@ PEER_STATES: Final = {
     "turned_away": N_("turned away"),
     "offline": N_("not connected"),
 }
+INVITE_REASONS: Final = {
+    "invite_unknown": N_("invite unknown"),
+    "invite_used": N_("invite used"),
+    "invite_revoked": N_("invite taken back"),
+    "invite_expired": N_("invite expired"),
+}
 PEER_REASONS: Final = {
+    **INVITE_REASONS,
     "device_retired": N_("device retired"),
     "member_removed": N_("member removed"),
     "other_circuit": N_("other circuit"),
+    "unknown_author": N_("not known as a member"),
+    "bad_version": N_("another version of foodhub"),
 }
 PROCESS_STATES: Final = {
     "starting": N_("starting"),
@@ -191,6 +209,7 @@ STATEMENTS: Final = {
     "standing": N_("standing order"),
     "tally": N_("tally"),
     "counted": N_("list at the close"),
+    "queue": N_("queue at the close"),
     "confirmation": N_("confirmation"),
     "baskets": N_("baskets of a group"),
     "purchase": N_("purchase order"),
@@ -309,7 +328,7 @@ def quantity(amount: int, unit: str) -> str:
 
 def counted(amount: int, per: str) -> str:
     """Say how much there is, or is ordered, of goods with a price per piece, kg or l: "44", "12.5 kg"."""
-    return quantity(amount, _COUNTED_IN.get(per, "piece"))
+    return quantity(amount, COUNTED_IN.get(per, "piece"))
 
 
 def wished(amount: int, tolerance: int, per: str) -> str:
@@ -336,3 +355,8 @@ def line_remark(
     if share is not None and share != confirmed:
         why = titled(_("your share is {share}").format(share=counted(share, per)), why)
     return "; ".join(filter(None, (why, said(SUBSTITUTES, substitute))))
+
+
+def too_late(amount: int | None, per: str) -> str:
+    """Say what a buyer wanted of a line instead of what stands, too late; nothing for None."""
+    return "" if amount is None else _("{amount} instead came too late").format(amount=counted(amount, per))

@@ -11,12 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import pytest
+
+from foodhub.catalog.statements import Case
+from foodhub.errors import RefusedError
 from foodhub.log.encoding import encode
 from foodhub.log.faults import PeerFault
 from foodhub.log.header import Log
 from foodhub.log.run import Run, read_run
 from foodhub.node import setup
 from foodhub.node.application import Node, open_node
+from foodhub.node.buyers import Buyer
 from foodhub.node.cycles import CycleRow, list_cycles, new_cycle
 from foodhub.node.duties import due, perform
 from foodhub.node.exchange import Arrival, take_runs
@@ -24,6 +29,8 @@ from foodhub.node.hat import Hat
 from foodhub.node.orders import OrderRow, list_orders
 from foodhub.node.placing import place_order
 from foodhub.node.products import add_product
+from foodhub.node.shelf import shelf_of
+from foodhub.node.stock import state_case
 from foodhub.node.wanted import read_lines
 from foodhub.store import outgoing
 from foodhub.store.transaction import Transaction
@@ -188,3 +195,22 @@ async def carry(giver: Home, taker: Home, logs: tuple[int, ...] = (0, 1, 2)) -> 
             results = await taker.take(await giver.read(runs_of, item.author, item.log, known))
             taken += results.count(None)
     return taken
+
+
+def free_stock(db: sqlite3.Connection, producer: bytes, product: bytes) -> int | None:
+    """Return how much of a product is not set aside; None on demand, below zero when short."""
+    return shelf_of(db, producer).free(product, None)
+
+
+def set_case(tx: Transaction, hat: Hat, product: bytes, size: int, minimum: int, word: str, *, broken: bool) -> bool:
+    """Say in which case a product of one's own leaves, `size` 0 for none; return whether that is new."""
+    return state_case(tx, hat, Case(product, 1, size, minimum, word, broken), Buyer(hat.member))
+
+
+async def refusal(home: Home, work: Any, *args: Any, **more: Any) -> str:
+    """Return why a home refuses to do something; it must not have signed anything."""
+    before = await home.rows("SELECT author, log, seq FROM log")
+    with pytest.raises(RefusedError) as raised:
+        await home.write(work, home.hat, *args, **more)
+    assert await home.rows("SELECT author, log, seq FROM log") == before
+    return raised.value.code

@@ -9,34 +9,36 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from foodhub.node import live, network
 from foodhub.node.exchange import note_elsewhere, remember
-from foodhub.node.setup import end_joining, remember_addresses
+from foodhub.node.knocking import end_joining, remember_addresses
 from foodhub.p2p.frames import FrameStream
 from foodhub.p2p.host import open_host
 from foodhub.p2p.messages import MAX_FRAME
-from foodhub.p2p.process import ANY_PORT, PROTOCOL, transport_seed
+from foodhub.p2p.process import PROTOCOL, transport_seed
 from foodhub.store.outgoing import frontier
 from tests.homes import Home
+from tests.ports import kept_port
 
-PATIENCE = 20.0
+PATIENCE = 60.0
+"""Seconds until what has to happen is taken for not happening: much, as a machine may be slow and busy."""
 PROJECT = Path(__file__).parents[1]
 
 
-async def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> float:
-    """Wait until a condition, which may be async, holds; return how many seconds that took."""
+async def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> None:
+    """Wait until a condition, which may be async, holds."""
     begin = time.monotonic()
     while True:
         value = condition()
         if inspect.isawaitable(value):
             value = await value
         if value:
-            return time.monotonic() - begin
+            return
         if time.monotonic() - begin > patience:
             raise AssertionError(f"not within {patience:g} s: {what}")
         await asyncio.sleep(0.01)
@@ -93,12 +95,10 @@ class Network:
         self.process.kill()
         self.process.wait(PATIENCE)
 
-    def stop(self) -> tuple[int, float]:
-        """Ask it to end; return its exit code and how many seconds it took."""
-        begin = time.monotonic()
+    def stop(self, patience: float = PATIENCE) -> int:
+        """Ask it to end; return its exit code."""
         self.process.terminate()
-        code = self.process.wait(PATIENCE)
-        return code, time.monotonic() - begin
+        return self.process.wait(patience)
 
 
 @dataclass
@@ -106,6 +106,7 @@ class Networks:
     """All network processes of a test."""
 
     started: list[Network] = field(default_factory=list)
+    _kept: ExitStack = field(default_factory=ExitStack)
 
     def launch(self, home: Home | Path, *arguments: str) -> Network:
         """Start a process and do not wait for it."""
@@ -126,34 +127,37 @@ class Networks:
             assert each.running, each.log
         return started
 
+    async def place(self, home: Home) -> str:
+        """Choose the port of a home's network process; return the address at which it will be."""
+        where = self.keep_port()
+        await home.write(remember, "listen", where)
+        async with open_host(
+            seed=transport_seed(home.node.home),
+            listen=[],
+            protocol=PROTOCOL,
+            on_stream=FrameStream.close,
+            max_frame=MAX_FRAME,
+        ) as host:
+            return f"{where}/p2p/{host.peer_id}"
+
+    def keep_port(self, port: int = 0) -> str:
+        """Keep a port, any if 0, to the end of the test; return its address."""
+        return self._kept.enter_context(kept_port(port))
+
     async def meet(self, first: Home, *others: Home) -> list[Network]:
         """Start processes side by side, the others knowing where the first will be."""
-        address = await place(first)
+        address = await self.place(first)
         for other in others:
             await introduce(other, address)
         return await self.start(first, *others)
 
     def close(self) -> None:
-        """End what still runs."""
+        """End what still runs, and let the ports go."""
         for each in self.started:
             if each.process.poll() is None:
                 each.process.kill()
             each.process.communicate()
-
-
-async def place(home: Home) -> str:
-    """Choose the port of a home's network process; return the address at which it will be."""
-    folder = home.node.home
-    async with open_host(
-        seed=transport_seed(folder),
-        listen=[ANY_PORT],
-        protocol=PROTOCOL,
-        on_stream=FrameStream.close,
-        max_frame=MAX_FRAME,
-    ) as host:
-        address = host.addresses[0]
-    await home.write(remember, "listen", address.rpartition("/p2p/")[0])
-    return address
+        self._kept.close()
 
 
 async def introduce(home: Home, *addresses: str) -> None:
@@ -197,5 +201,5 @@ def program(script: str, *arguments: str) -> "subprocess.Popen[str]":
 
 async def finished(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
     """Wait for a program; return its exit code and what it wrote to stdout and stderr."""
-    out, err = await asyncio.to_thread(process.communicate, timeout=60)
+    out, err = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
     return process.returncode, out, err

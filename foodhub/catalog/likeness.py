@@ -19,6 +19,8 @@ _SHORTEST: Final = 3
 """Letters of a word that are enough to stand for a longer one."""
 _CLOSE: Final = 0.8
 """How alike two words are that may be one, mistyped."""
+_APART: Final = 2
+"""Letters by which they differ in length at most: nobody forgets three."""
 _EXACT, _BEGINNING, _MISTYPED = 3, 2, 1
 
 
@@ -118,7 +120,14 @@ def _likeness(word: str, known: str) -> int:
         return 0
     if known.startswith(word) or word.startswith(known):
         return _BEGINNING
-    matcher = SequenceMatcher(None, word, known)
+    if abs(len(word) - len(known)) > _APART:
+        return 0
+    matcher = SequenceMatcher(None, _ending(word), _ending(known))
     if matcher.real_quick_ratio() < _CLOSE or matcher.quick_ratio() < _CLOSE:
         return 0
     return _MISTYPED if matcher.ratio() >= _CLOSE else 0
+
+
+def _ending(word: str) -> str:
+    """Return a word with one ending for -al and -eau, whose plurals people write alike: poireaux, poiraux."""
+    return next((f"{word.removesuffix(end)}au" for end in ("eau", "al") if word.endswith(end)), word)

@@ -55,6 +55,11 @@ def id_of_both(owner: bytes, local: bytes) -> str:
     return base32_id(blake2b(owner + local, digest_size=16).digest())
 
 
+def full_name(name: str, variant: str) -> str:
+    """Return what a product is called: its name, and its variant if it has one."""
+    return f"{name}, {variant}" if variant else name
+
+
 def base32_id(identity: bytes) -> str:
     """Return an id as people see it: lowercase base32 without padding."""
     return b32encode(identity).decode("ascii").rstrip("=").lower()
@@ -88,7 +93,7 @@ def find(candidates: Iterable[T], text: str, view: Callable[[T], Named], kind: K
     """Return the one candidate that `text` names; the first of these ways that any candidate fits decides.
 
     The whole id; the whole sku or name (alone or with `extra`); the beginning of the id (4 characters or more) or of
-    the name; a part of the name. Case and accents do not matter.
+    the name; the beginning of a word of the name. Case and accents do not matter.
 
     Raises:
         NotThereError: `no_such_product` and its kin, with near names in the hint.
@@ -119,7 +124,9 @@ def _ways(names: Sequence[Named], text: str) -> Iterator[list[int]]:
         for index, (named, forms) in enumerate(zip(names, folded, strict=True))
         if forms[2].startswith(wanted) or (prefix is not None and named.id.startswith(prefix))
     ]
-    yield [index for index, forms in enumerate(folded) if wanted in forms[1]]
+    # Any part of a name would let a slip of the finger name another product: "x" stands in one, "ait" in another.
+    beginning = re.compile(rf"(?<![^\W_]){re.escape(wanted)}")
+    yield [index for index, forms in enumerate(folded) if beginning.search(forms[1])]
 
 
 def _ambiguous(text: str, names: Sequence[Named]) -> UsageError:

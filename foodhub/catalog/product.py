@@ -13,7 +13,7 @@ from foodhub.catalog.texts import forbidden
 from foodhub.errors import N_, RefusedError, UsageError
 from foodhub.log.encoding import LIMIT
 from foodhub.money import PricePer
-from foodhub.quantity import Unit, format_quantity, parse_quantity
+from foodhub.quantity import COUNTED_IN, Unit, format_quantity, parse_quantity
 
 __all__ = [
     "DEFAULT_STEP",
@@ -36,15 +36,16 @@ MAX_CASE: Final = 2**40
 DEFAULT_STEP: Final = 100
 """The step of goods by weight or volume whose producer names none, in g or ml."""
 
+MOST_ORDERED: Final[dict[Unit, int]] = {"piece": 10_000, "g": 10_000_000, "ml": 10_000_000}
+"""What one line takes when it is typed: beyond it a slip of the finger would falsify the sums of everybody else."""
 _CURRENCY: Final = re.compile("[A-Z]{3}")
 _texts: Final = attrgetter(*LENGTHS)
 _MOST: Final = tuple(most for _, most in LENGTHS.values())
-_ORDERED: Final[dict[PricePer, Unit]] = {"piece": "piece", "kg": "g", "l": "ml"}
 
 
 def ordered_unit(product: Product) -> Unit:
     """Return the unit in which the product is counted, ordered and promised."""
-    return _ORDERED[product.price_per]
+    return COUNTED_IN[product.price_per]
 
 
 def default_step(price_per: PricePer) -> int:
@@ -167,7 +168,7 @@ def ordered_quantity(product: Product, text: str) -> int:
     Raises:
         UsageError: `bad_quantity` and its kin when it is no quantity, `bare_quantity` for a bare number of goods by
             weight or volume, `wrong_unit` for kilograms of pieces and the like.
-        RefusedError: `not_in_steps` when it is not a positive multiple of the step.
+        RefusedError: `not_in_steps` when it is not a positive multiple of the step, `too_much` above `MOST_ORDERED`.
     """
     amount, unit = parse_quantity(text)
     wanted = ordered_unit(product)
@@ -177,6 +178,15 @@ def ordered_quantity(product: Product, text: str) -> int:
         raise _wrong_unit(product, text)
     if amount == 0 or amount % product.step:
         raise _not_in_steps(product, amount)
+    if amount > MOST_ORDERED[wanted]:
+        raise RefusedError(
+            "too_much",
+            N_("{amount} of {name} is more than one line of an order can be."),
+            N_("If it is meant, order up to {most} at a time."),
+            amount=format_quantity(amount, wanted),
+            name=product.name,
+            most=_typed(product, MOST_ORDERED[wanted]),
+        )
     return amount
 
 

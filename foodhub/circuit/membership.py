@@ -21,9 +21,7 @@ from foodhub.circuit.record import (
     Membership,
     OpenInvite,
     OpenTicket,
-    Standing,
     Vouched,
-    standing_of,
 )
 from foodhub.circuit.statements import (
     ROLES,
@@ -52,13 +50,11 @@ __all__ = [
     "Membership",
     "OpenInvite",
     "OpenTicket",
-    "Standing",
     "enrolment_holds",
     "founding_holds",
     "join_holds",
     "membership",
     "recovery_holds",
-    "standing_of",
 ]
 
 

@@ -5,7 +5,6 @@ Nothing here decides who counts.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
 
 from foodhub.circuit.statements import CircuitStatement, Device, Epoch, Inception, Right, Role, Share
 from foodhub.log.encoding import NO_ID
@@ -13,7 +12,6 @@ from foodhub.log.encoding import NO_ID
 LOGS = (0, 1, 2)
 """The logs of a device; a cut that names another one says nothing."""
 
-Standing = Literal["counts", "retired", "removed", "unknown"]
 Span = tuple[bytes, int, int, int]
 """(device, log, first seq, last seq)"""
 
@@ -120,12 +118,3 @@ class Membership:
     tickets: dict[tuple[bytes, bytes], OpenTicket] = field(default_factory=dict)
     cuts: dict[tuple[bytes, int], Limit] = field(default_factory=dict)
     erased: list[Span] = field(default_factory=list)
-
-
-def standing_of(membership: Membership, device: bytes) -> Standing:
-    """Say in one word how a device stands in the circuit: whether what it writes now counts, and if not, why."""
-    for member in membership.members.values():
-        for state in member.devices:
-            if state.device.signing == device:
-                return "removed" if member.removed else "retired" if state.retired else "counts"
-    return "unknown"

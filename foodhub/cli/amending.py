@@ -19,8 +19,7 @@ from foodhub.node.buyers import Buyer
 from foodhub.node.cycles import CycleRow, list_cycles
 from foodhub.node.hat import Hat, hats
 from foodhub.node.home import now
-from foodhub.node.orders import OrderRow, find_order_of_home, list_orders
-from foodhub.node.products import find_product
+from foodhub.node.orders import OrderRow, find_order_of_home, line_of, list_orders
 from foodhub.node.remarks import set_remark
 from foodhub.node.represented import buyer_of
 from foodhub.node.wanted import Wanted, read_changes, require_once
@@ -124,9 +123,9 @@ def order_remark(call: Call, order: str, comment: str | None, pairs: tuple[str, 
     def remark(tx: Transaction, hat: Hat, row: OrderRow) -> int:
         keys: dict[tuple[bytes, bytes], Any] = {}
         for name, consent in consents:
-            product = find_product(tx.db, name)
-            key = (id_bytes(product.producer_id), id_bytes(product.id))
-            require_once(key in keys, product.name)
+            line = line_of(row, name)
+            key = (id_bytes(line.producer_id), id_bytes(line.product_id))
+            require_once(key in keys, line.product)
             keys[key] = consent
         aggregator, local = id_bytes(row.hub_id), id_bytes(row.id)
         buyer = _buyer(call, tx, hat, row)

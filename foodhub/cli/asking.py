@@ -1,4 +1,7 @@
-"""Questions, which are asked on a terminal and nowhere else: a script is never left waiting for an answer."""
+"""Questions, which are asked on a terminal and nowhere else: a script is never left waiting for an answer.
+
+Nobody's silence is a yes: where nobody can be asked, what is asked before signing is refused without `--yes`.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -6,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 from foodhub.cli.call import Call
+from foodhub.cli.talk import talk
 from foodhub.errors import N_, FoodhubError, UsageError
 from foodhub.words import _
 
@@ -16,20 +20,35 @@ def on_terminal() -> bool:
 
 
 def confirm(call: Call, hat: str, what: str) -> None:
-    """Show what is about to be signed, and by whom; ask if somebody is there, unless `--yes` or a dry run.
+    """Show what is about to be signed, and by whom, and ask, unless `--yes` or a dry run.
 
     Raises:
-        FoodhubError: `declined`, when the answer is not yes.
+        FoodhubError: `declined`, when the answer is not yes. UsageError: see `require_asking`.
     """
-    if call.yes or call.dry_run or not on_terminal():
+    require_asking(call)
+    if call.yes or call.dry_run:
         return
     call.say_notes()
-    click.echo(what, err=True)
+    talk(what)
     # Translators: "y" in the brackets is what one types; keep it among the letters of the next text.
     answer = _answer(_("{name} signs this. Go on? [y/N]").format(name=hat))
     # Translators: the words that mean yes, the short one first.
     if answer.casefold() not in _("y yes").split():
         raise FoodhubError("declined", N_("Nothing was signed."))
+
+
+def require_asking(call: Call) -> None:
+    """Make sure that somebody can be asked, or need not be.
+
+    Raises:
+        UsageError: `nobody_asked`.
+    """
+    if not (call.yes or call.dry_run or on_terminal()):
+        raise UsageError(
+            "nobody_asked",
+            N_("This is asked before it is signed, and there is no terminal to ask on."),
+            N_("Say --yes to sign it unasked; --dry-run shows what would happen."),
+        )
 
 
 def choose(call: Call, question: str, choices: Sequence[tuple[str, str]]) -> str | None:
@@ -41,7 +60,7 @@ def choose(call: Call, question: str, choices: Sequence[tuple[str, str]]) -> str
     if not on_terminal():
         return None
     call.say_notes()
-    click.echo(question, err=True)
+    talk(question)
     for number, (word, meaning) in enumerate(choices, 1):
         click.echo(f"  {number}  {word:<8}  {meaning}", err=True)
     answer = _answer(">").casefold()
@@ -49,7 +68,7 @@ def choose(call: Call, question: str, choices: Sequence[tuple[str, str]]) -> str
         if answer in {word, str(number)}:
             return word
     words = ", ".join(word for word, _meaning in choices)
-    raise UsageError("bad_choice", N_("{name} is one of: {choices}."), name=answer, choices=words)
+    raise UsageError("bad_choice", N_('"{name}" is none of: {choices}.'), name=answer, choices=words)
 
 
 def _answer(prompt: str) -> str:

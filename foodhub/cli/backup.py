@@ -56,7 +56,11 @@ def backup(call: Call, file: Path, force: bool, passphrase_file: Path | None) ->
     """Write a backup."""
     check_target(file, force=force)
     passphrase = _passphrase(call, passphrase_file, twice=True)
-    made = _with_bar(call, lambda progress: back_up(call.home, file, passphrase, progress, force=force))
+    try:
+        made = _with_bar(call, lambda progress: back_up(call.home, file, passphrase, progress, force=force))
+    except FileNotFoundError:
+        message, hint = N_("{file} can't be written."), N_("Name a file in a folder that is there and takes files.")
+        raise UsageError("bad_place", message, hint, file=str(file)) from None
 
     def draw() -> None:
         say(_("{file}: {counts}.").format(file=cell(file), counts=_counts(made)))

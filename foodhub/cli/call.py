@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from foodhub.cli.talk import talk
 from foodhub.node.home import default_home
 from foodhub.words import _
 
@@ -29,6 +30,7 @@ class Call:
     for_name: str | None = None
     told: str = ""
     _waiting: list[str] = field(default_factory=list)
+    _in_progress: bool = False
 
     @property
     def home(self) -> Path:
@@ -40,18 +42,26 @@ class Call:
         if self.json:
             self._waiting.append(text)
         else:
-            click.echo(text, err=True)
+            self.end_progress()
+            talk(text)
 
     def say_notes(self) -> None:
         """Say what had to wait: at the end, or before a question."""
+        self.end_progress()
         for text in self._waiting:
-            click.echo(text, err=True)
+            talk(text)
         self._waiting.clear()
 
     def progress(self, text: str) -> None:
         """Show how far it is, on one line that the next one replaces; only people see it."""
         if not self.json and sys.stderr.isatty():
             click.echo(f"\r\x1b[K{text}", err=True, nl=False)
+            self._in_progress = bool(text)
+
+    def end_progress(self) -> None:
+        """Take away the line that shows how far it is, so that what is said next stands on one of its own."""
+        if self._in_progress:
+            self.progress("")
 
     def end_dry_run(self) -> None:
         """Say that nothing was signed, if it was a dry run."""

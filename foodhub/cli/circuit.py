@@ -12,11 +12,12 @@ from foodhub.catalog.naming import base32_id
 from foodhub.circuit.invite import read_code
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
+from foodhub.cli.codes import in_pieces, joined
 from foodhub.cli.command import argument, command, option, pass_call
-from foodhub.cli.output import facts, say, show, table, text_lines
+from foodhub.cli.output import cell, facts, say, show, table, text_lines
 from foodhub.cli.running import Pen, pen, run
 from foodhub.errors import N_, UsageError
-from foodhub.node import live, setup, state
+from foodhub.node import knocking, live, setup, state
 from foodhub.node.reading import read
 from foodhub.node.standing import require_standing
 from foodhub.saying import roles
@@ -61,6 +62,8 @@ def circuit_found(call: Call, name: str, charter: Path | None, currency: str) ->
     """Found a circuit."""
     found = run(_found(call, setup.check_name(name), text_of(charter) if charter else None, currency.upper()))
     show(call, found, lambda: say(_('The circuit "{name}" is founded; its id is {id}.').format(**found)))
+    if not (call.json or call.dry_run):
+        call.note(_("Next: foodhub node run, and beside it: foodhub circuit invite --role ROLE"))
 
 
 async def _found(call: Call, name: str, charter: str | None, currency: str) -> dict[str, Any]:
@@ -104,7 +107,7 @@ async def _invite(call: Call, roles: list[str], days: int) -> dict[str, Any]:
     process = live.process(call.home)
     async with pen(call) as held:
         await held.node.read(require_standing, held.hat)
-        addresses = process.addresses if process else await held.node.read(setup.remembered_addresses)
+        addresses = process.addresses if process else await held.node.read(knocking.remembered_addresses)
         code = await held.sign(setup.invite, roles, addresses, days)
         elsewhere, always_on = (False, False) if call.dry_run else await _reached(held)
     expires = datetime.fromtimestamp(read_code(code).expires / 1000, UTC).astimezone()
@@ -130,29 +133,34 @@ async def _reached(held: Pen) -> tuple[bool, bool]:
 
 
 def _say_reach(call: Call, addresses: Sequence[str], *, elsewhere: bool, always_on: bool) -> None:
+    if not addresses:
+        call.note(_("The invite holds no address, so the newcomer can't find anybody."))
+        call.note(_("Begin with: foodhub node run, and make another invite while it runs."))
+        return
     if not call.dry_run:
         if always_on:
             call.note(_("A node that is always on has this invite: the newcomer can join at any time."))
         elif elsewhere:
             call.note(_("Another node has this invite, but none that is always on."))
-        else:
+        elif live.is_running(call.home):
             call.note(_("No other node has this invite yet: keep this one running until the newcomer has joined."))
-    if not addresses:
-        call.note(_("The invite holds no address, so the newcomer can't find anybody: run foodhub node run first."))
-    elif all(address.startswith(_LOOPBACK) for address in addresses):
+        else:
+            call.note(_("No other node has this invite yet, and this one is not running: foodhub node run"))
+    if all(address.startswith(_LOOPBACK) for address in addresses):
         call.note(_("The invite holds only addresses of this machine itself: it can't be used from another one."))
 
 
 @command("circuit uninvite", signs=True, examples=["foodhub circuit uninvite foodhub1abc…"])
-@argument("invite")
+@in_pieces("INVITE")
 @pass_call
-def circuit_uninvite(call: Call, invite: str) -> None:
+def circuit_uninvite(call: Call, pieces: tuple[str, ...]) -> None:
     """Take an invite back."""
+    text = joined(pieces)
 
     async def uninvite() -> None:
         async with pen(call) as held:
             await held.node.read(require_standing, held.hat)
-            await held.sign(setup.uninvite, invite)
+            await held.sign(setup.uninvite, text)
 
     run(uninvite())
     show(call, {"revoked": not call.dry_run}, lambda: say(_("The invite is taken back.")) if not call.dry_run else None)
@@ -169,13 +177,15 @@ def circuit_members(call: Call) -> None:
     rows = read(call.home, state.list_members)
     if not rows:
         call.note(_("No circuit yet. Found one with: foodhub circuit found NAME"))
+    for name in state.namesakes(rows):
+        call.note(_('Several members are called "{name}": tell them apart by their id.').format(name=cell(name)))
 
     def draw() -> None:
         titles = (_("member"), _("roles"), _("rank"), _("joined"), _("id"))
         lines = [
             (
                 row.name or _("(private)"),
-                _("removed") if row.removed else roles(row.roles),
+                _("removed") if row.removed else roles(row.roles) or _("no role"),
                 row.rank or "",
                 row.joined_at.astimezone().strftime("%Y-%m-%d"),
                 row.id[:8],

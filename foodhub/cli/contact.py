@@ -22,8 +22,8 @@ from foodhub.words import _, ngettext
     signs=True,
     examples=['foodhub contact set --name "Ana Le Goff" --phone "06 12 34 56 78"'],
     more=N_(
-        "Your group and the hubs that you order from read it, and nobody else. What you leave out stays as it is; an"
-        " empty text takes a line back."
+        "Your group and the hubs that you order from or sell to read it, and nobody else: so a hub knows whom to"
+        " telephone about a purchase order. What you leave out stays as it is; an empty text takes a line back."
     ),
 )
 @option("--name", metavar="NAME", help=N_("What you are called."))
@@ -47,6 +47,11 @@ def contact_set(call: Call, name: str | None, phone: str | None, address: str | 
 
     row = run(work())
     show(call, row, lambda: _draw(row))
+
+
+def nameless(hub: str) -> str:
+    """Return what a household is told that gives its orders to somebody who sees no name of it."""
+    return _("{hub} sees no name of you. Tell your group and hubs: foodhub contact set --name NAME").format(hub=hub)
 
 
 def _draw(row: CardRow) -> None:

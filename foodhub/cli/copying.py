@@ -1,4 +1,4 @@
-"""`foodhub cycle publish`, `cycle clone` and `cycle repeat`: cycles made from drafts and from other cycles."""
+"""`foodhub cycle publish`, `drop`, `clone` and `repeat`: cycles made from drafts and from other cycles."""
 
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -74,7 +74,7 @@ def cycle_drop(call: Call, draft: str) -> None:
     ],
     more=N_(
         "The same weekdays and hours a week later, also where summer time begins or ends between; with --opens all"
-        " other times move by as many days."
+        " other times move by as many days, with --closes what comes after the close moves with that."
     ),
 )
 @argument("cycle")

@@ -1,7 +1,7 @@
 """What a hub or group decides about single orders and products: accept-late, confirm, decline, substitute, decide."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -20,9 +20,9 @@ from foodhub.node.deciding import accept_late, confirm_order, decide, decline_or
 from foodhub.node.desk_view import DeskRow, desk_row
 from foodhub.node.hat import Hat
 from foodhub.node.home import now
-from foodhub.node.orders import OrderRow, find_order, list_orders
+from foodhub.node.orders import OrderRow, confirmed_version, find_order, line_of, list_orders
 from foodhub.node.products import find_product, read_count
-from foodhub.node.substituting import Substitution, substitute
+from foodhub.node.substituting import Substitution, has_ordered, substitute
 from foodhub.words import _
 
 
@@ -36,7 +36,28 @@ from foodhub.words import _
 @pass_call
 def order_accept_late(call: Call, order: str) -> None:
     """Accept a late order."""
-    _act(call, order, accept_late, _("Let the late order {number} of {customer} count."))
+    done = run(_acted(call, order, accept_late, _("Let the late order {number} of {customer} count.")))
+    if not call.dry_run:
+        call.note("\n".join(_accepted(done)))
+    show(call, done.after, lambda: draw_order(done.after))
+
+
+def _accepted(done: "Done") -> tuple[str, str]:
+    """Say what of an order was accepted, and what its buyer gets to know of it when."""
+    before, after = done.before, done.after
+    what = "late_change" if "late_change" in before.partly else before.state
+    text = _ACCEPTED.get(what, _ACCEPTED["part"])
+    told = _CONFIRMED if done.told else _FOLLOWS
+    return _(text).format(number=after.number), _(told).format(customer=_customer(after))
+
+
+_ACCEPTED = {
+    "late": N_("The late order {number} is accepted: it counts now."),
+    "late_change": N_("The late change of the order {number} is accepted: the order counts as it was changed."),
+    "part": N_("The late part of the order {number} is accepted: it counts now, with the rest."),
+}
+_CONFIRMED = N_("This is the new confirmation, sealed to {customer}:")
+_FOLLOWS = N_("The new confirmation, sealed to {customer}, follows by itself; until then some of it is not decided.")
 
 
 @command(
@@ -67,22 +88,38 @@ def order_decline(call: Call, order: str) -> None:
 
 def _act(call: Call, order: str, work: Callable[[Transaction, Hat, OrderRow], Any], text: str) -> None:
     """Do something with an order that we got, after a question, and show it as it is then."""
-    row = run(_acted(call, order, work, text))
+    row = run(_acted(call, order, work, text)).after
     show(call, row, lambda: draw_order(row))
 
 
-async def _acted(call: Call, order: str, work: Callable[[Transaction, Hat, OrderRow], Any], text: str) -> OrderRow:
+class Done(NamedTuple):
+    """An order before and after something was done with it; `told`: its buyer has a new confirmation since."""
+
+    before: OrderRow
+    after: OrderRow
+    told: bool
+
+
+async def _acted(call: Call, order: str, work: Callable[[Transaction, Hat, OrderRow], Any], text: str) -> Done:
     async with pen(call) as held:
         row = await held.node.read(find_order, held.hat, order, now())
+        version = await held.node.read(confirmed_version, row)
 
         def act(tx: Transaction, hat: Hat) -> OrderRow:
             work(tx, hat, row)
             return next(each for each in list_orders(tx.db, hat, tx.now) if each.id == row.id)
 
         await held.node.rehearse(act, held.hat)
-        name = row.customer or _("household {id}").format(id=row.customer_id[:4])
-        confirm(call, held.hat.name, text.format(number=row.number, customer=name))
-        return await held.sign(act)
+        confirm(call, held.hat.name, text.format(number=row.number, customer=_customer(row)))
+        after = await held.sign(act)
+        if not call.dry_run:
+            await held.do_duties()
+            after = await held.node.read(find_order, held.hat, row.id, now())
+        return Done(row, after, await held.node.read(confirmed_version, row) > version)
+
+
+def _customer(row: OrderRow) -> str:
+    return row.customer or _("household {id}").format(id=row.customer_id[:4])
 
 
 @command(
@@ -107,15 +144,25 @@ def order_substitute(
     """Give another product in the place of a line."""
 
     def work(tx: Transaction, hat: Hat, row: OrderRow) -> None:
-        old, new = find_product(tx.db, product), find_product(tx.db, other)
-        amounts = [
-            read_count(each.name, each.price_per, text)  # type: ignore[arg-type]
-            for each, text in ((old, instead), (new, quantity))
-        ]
-        keys = [(id_bytes(each.producer_id), id_bytes(each.id)) for each in (old, new)]
-        substitute(tx, hat, row, Substitution(keys[0], amounts[0], keys[1], amounts[1], asked))
+        old, new = line_of(row, product), find_product(tx.db, other)
+        less = read_count(old.product, old.price_per, instead)  # type: ignore[arg-type]
+        more = read_count(new.name, new.price_per, quantity)  # type: ignore[arg-type]
+        line, other_key = _key(old.producer_id, old.product_id), _key(new.producer_id, new.id)
+        substitute(tx, hat, row, Substitution(line, less, other_key, more, asked))
+        if has_ordered(tx.db, hat, id_bytes(row.cycle_id)):
+            at_hand.add(row.cycle)
 
+    at_hand: set[str] = set()
     _act(call, order, work, _("Give another product in the place of a line of the order {number} of {customer}."))
+    for cycle in at_hand:
+        text = _(
+            'The purchase orders have gone, so you give what is at hand. To order it: foodhub purchase send "{cycle}"'
+        )
+        call.note(text.format(cycle=cycle))
+
+
+def _key(producer: str, product: str) -> tuple[bytes, bytes]:
+    return id_bytes(producer), id_bytes(product)
 
 
 _DECIDED = {

@@ -48,7 +48,7 @@ from foodhub.saying import money, titled
 from foodhub.words import _, full_moment, ngettext
 
 T = TypeVar("T")
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which a step that other nodes should have seen has failed."""
 PRODUCERS = {
     "Ferme des Trois Chênes": "market_garden.csv",

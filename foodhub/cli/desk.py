@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from foodhub.catalog.naming import id_bytes
+from foodhub.catalog.naming import fold, id_bytes
 from foodhub.cli.allot import split_pairs
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
@@ -18,10 +18,11 @@ from foodhub.node.hat import choose_hat
 from foodhub.node.home import now
 from foodhub.node.products import ProductRow
 from foodhub.node.reading import open_reading
-from foodhub.saying import REASONS, SUBSTITUTES, quantity, said, titled
+from foodhub.saying import REASONS, RULES, SUBSTITUTES, quantity, said, titled
 from foodhub.words import _, full_moment, ngettext
 
 STATES = {
+    "upcoming": N_("not open yet"),
     "open": N_("open"),
     "closed": N_("closed, being counted"),
     "counted": N_("counted, being confirmed"),
@@ -44,7 +45,10 @@ ORDERS = {
 @command(
     "desk show",
     examples=["foodhub desk show", 'foodhub desk show "Week 48" --json'],
-    more=N_("Without a cycle all that are not over are shown: the queue of each product, and what a person has to do."),
+    more=N_(
+        "Without a cycle you see those in which somebody still waits for a confirmation, or a person has to do"
+        " something: the queue of each product, and what there is to do."
+    ),
 )
 @argument("cycle", required=False)
 @pass_call
@@ -68,17 +72,18 @@ def desk_show(call: Call, cycle: str | None) -> None:
 def draw_desk(row: DeskRow) -> None:
     """Print the desk of one cycle."""
     say(_("{cycle}: {state}").format(cycle=row.cycle, state=said(STATES, row.state)))
+    if row.state == "upcoming":
+        say(_("orders count from {time}").format(time=full_moment(row.opens)))
     say(_("orders count until {time}").format(time=full_moment(row.until)))
     if row.state in {"counted", "confirmed"}:
-        text = ngettext(
-            "{done} of {n} customer has its confirmation",
-            "{done} of {n} customers have their confirmation",
-            row.customers,
-        )
+        text = _("customers who have their confirmation: {done} of {n}")
         say(text.format(done=row.confirmed, n=row.customers))
     if row.reopened:
         text = _('"{cycle}" was opened again. Your customers can order once you do too: {command}')
         say(text.format(cycle=row.cycle, command=f'foodhub cycle sell "{row.cycle}" --closes WHEN'))
+    if row.late_at is not None:
+        text = _("Your own order came too late for {hub}, which supplies you: your customers get less for it.")
+        say(text.format(hub=row.late_at))
     for product in row.products:
         say()
         _draw_product(product)
@@ -91,35 +96,58 @@ def _draw_product(row: QueueProduct) -> None:
     sums = [_("wanted {amount}").format(amount=_sum(row.quantity, row.tolerance, row.unit))]
     if row.confirmed is not None:
         sums.append(_("confirmed {amount}").format(amount=quantity(row.confirmed, row.unit)))
-    elif not row.size:
+    elif row.promised is not None:
         sums.append(_("promised {amount}").format(amount=quantity(row.promised, row.unit)))
+    elif not row.size:
+        sums.append(_("not decided yet"))
     if row.size:
         sums.append(_("case of {amount}").format(amount=quantity(row.size, row.unit)))
     say(titled(row.product, ", ".join(sums)))
+    _draw_notes(row)
+    if row.shares:
+        _draw_shares(row)
+    else:
+        _draw_queue(row)
+
+
+def _draw_notes(row: QueueProduct) -> None:
+    """Print what becomes of what no case holds, and how much there is where that is not enough."""
+    if row.own:
+        say(_("{amount} of it you buy for yourself: no case holds it.").format(amount=quantity(row.own, row.unit)))
+    elif row.own is None and row.size and row.leftover in {"round_up", "open"}:
+        say(titled(_("what no case holds"), said(RULES, row.leftover)))
     if row.asks:
         say(_("Say what becomes of what no case holds: foodhub cycle decide CYCLE PRODUCT WHAT"))
     if row.available is not None:
         text = _("There is only {amount}; shared {how}")
         shared = text.format(amount=quantity(row.available, row.unit), how=said(SHARINGS, row.sharing))
         say(titled(shared, row.reason))
+    if row.spare:
+        text = _("{amount} of it goes to nobody. Share it: foodhub desk share CYCLE PRODUCT CUSTOMER=QUANTITY")
+        say(text.format(amount=quantity(row.spare, row.unit)))
     if row.short is not None:
         say(_("Share it: foodhub desk share CYCLE PRODUCT CUSTOMER=QUANTITY, or --rule RULE"))
-    if row.shares:
-        _draw_shares(row)
-        return
+
+
+def _draw_queue(row: QueueProduct) -> None:
+    """Print who wants the product, in the order of the queue, and what of it is promised."""
     lines = [
         (
             number,
             _customer(each.customer, each.customer_id),
             each.order,
             _sum(each.quantity, each.tolerance, row.unit),
+            "" if each.promised is None else quantity(each.promised, row.unit),
             said(SUBSTITUTES, each.substitute),
         )
         for number, each in enumerate(row.rows, 1)
     ]
-    titles = (_("turn"), _("customer"), _("order"), _("wanted"), _("remark"))
-    shown = 5 if any(each.substitute for each in row.rows) else 4
-    table(titles[:shown], [line[:shown] for line in lines], right=(0, 3))
+    titles = (_("turn"), _("customer"), _("order"), _("wanted"), _("promised"), _("remark"))
+    empty = {4} if row.promised is None else set()
+    empty |= set() if any(each.substitute for each in row.rows) else {5}
+    shown = [column for column in range(len(titles)) if column not in empty]
+    right = [place for place, column in enumerate(shown) if column in {0, 3, 4}]
+    table([titles[each] for each in shown], [[line[each] for each in shown] for line in lines], right)
 
 
 def _draw_shares(row: QueueProduct) -> None:
@@ -135,7 +163,7 @@ def _draw_shares(row: QueueProduct) -> None:
         )
         for each in row.shares
     ]
-    titles = (_("customer"), _("order"), _("wanted"), _("confirmed"), _("gets"), _("remark"))
+    titles = (_("customer"), _("order"), _("wanted"), _("was confirmed"), _("gets"), _("remark"))
     table(titles, lines, right=(2, 3, 4))
 
 
@@ -161,11 +189,10 @@ def _draw_orders(orders: list[DeskOrder]) -> None:
         for each in orders
     ]
     table((_("order"), _("customer"), _("state"), "", _("wants"), _("remark")), lines)
-    states = {each.state for each in orders}
-    if "by_hand" in states:
+    if any(each.state == "by_hand" for each in orders):
         say(_("Say yes or no: foodhub order confirm ORDER, or foodhub order decline ORDER"))
-    if "late" in states:
-        say(_("Let a late one count all the same: foodhub order accept-late ORDER"))
+    for number in dict.fromkeys(each.order for each in orders if each.acceptable):
+        say(_("Let it count all the same: foodhub order accept-late {number}").format(number=number))
 
 
 def _wanted(line: DeskLine) -> str:
@@ -261,13 +288,17 @@ def _shares(queue: QueueProduct | None, product: ProductRow, pairs: list[tuple[s
 
 
 def _find(queue: QueueProduct | None, text: str) -> bytes:
-    """Return the customer of a queue that somebody named, or by the beginning of its id.
+    """Return the customer of a queue that somebody named, or by the beginning of its name or id.
 
     Raises:
         NotThereError: there is none, or there are several.
     """
     rows = {row.customer_id: row.customer for row in (queue.rows if queue else ())}
-    found = [identity for identity, name in rows.items() if identity.startswith(text.lower()) or name == text]
+    found = [identity for identity, name in rows.items() if fold(name or "") == fold(text)] or [
+        identity
+        for identity, name in rows.items()
+        if identity.startswith(text.lower()) or fold(name or "").startswith(fold(text))
+    ]
     if len(found) != 1:
         raise NotThereError(
             "no_such_customer",

@@ -19,12 +19,12 @@ from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import say, show, table
 from foodhub.cli.running import Pen, pen, run
 from foodhub.errors import N_, RefusedError
-from foodhub.node import devices, live, rights, setup, state
+from foodhub.node import devices, knocking, live, rights, state
 from foodhub.node.devices import DeviceRow
 from foodhub.node.hat import choose_hat
 from foodhub.node.network import network
 from foodhub.node.reading import read
-from foodhub.saying import said
+from foodhub.saying import said, titled
 from foodhub.words import _, ngettext
 
 _STATES = {
@@ -81,10 +81,16 @@ def _cells(row: DeviceRow) -> Sequence[object]:
     if row.reason:
         # Translators: the state of a device, and why.
         state = _("{state}: {reason}").format(state=state, reason=said(_REASONS, row.reason))
-    keeps = ", ".join(said(_RIGHTS, right) for right in row.rights) or "-"
+    keeps = ", ".join(_right(right) for right in row.rights) or "-"
     pending = row.pending if row.this else "-"
     on = _("yes") if row.always_on else _("no")
     return named, state, keeps, on, _day(row.since), row.entries, pending, _day(row.last)
+
+
+def _right(right: str) -> str:
+    """Return a right as `device hand-over` takes it, and what it means where that is another word."""
+    meaning = said(_RIGHTS, right)
+    return right if meaning == right else titled(right, meaning)
 
 
 def _day(moment: datetime | None) -> str:
@@ -96,7 +102,7 @@ def _day(moment: datetime | None) -> str:
     signs=True,
     examples=["foodhub device add", "foodhub device add --wait", "foodhub device add --hours 2"],
     more=N_(
-        "Type or paste the code at the other laptop, after: foodhub device enrol CODE."
+        "Paste the code at the other laptop, after: foodhub device enrol CODE; or take it there in a file."
         " Whoever has it can sign in your name, once, until it expires: show it to nobody else."
     ),
 )
@@ -128,7 +134,8 @@ async def _add(call: Call, hours: int, *, wait: bool) -> dict[str, Any]:
         )
         if not wait:
             made = await _show_code(held, hours)
-            call.note(_("Type or paste it at the other laptop: foodhub device enrol CODE"))
+            call.note(_("Paste it at the other laptop: foodhub device enrol CODE"))
+            call.note(_("Or take it there in a file (foodhub device add > FILE): foodhub device enrol --yes - < FILE"))
             return made
         async with network(call.home):
             made = await _show_code(held, hours)
@@ -139,7 +146,7 @@ async def _add(call: Call, hours: int, *, wait: bool) -> dict[str, Any]:
 
 async def _show_code(held: Pen, hours: int) -> dict[str, Any]:
     call, process = held.call, live.process(held.call.home)
-    remembered = await held.node.read(setup.remembered_addresses)
+    remembered = await held.node.read(knocking.remembered_addresses)
     # Also where others are: the new laptop has to find the circuit when this one is off.
     addresses = [*process.addresses, *remembered[:2]] if process else remembered
     code = await held.sign(devices.add_device, addresses, hours)

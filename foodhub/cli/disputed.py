@@ -8,12 +8,13 @@ from foodhub.cli.amounts import moment
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, pass_call
-from foodhub.cli.output import say, show, table
+from foodhub.cli.output import cell, say, show, table
 from foodhub.cli.running import pen, run
 from foodhub.errors import N_
-from foodhub.node.application import open_node
-from foodhub.node.disputed import DisputedRow
+from foodhub.node.application import Node, Transaction, open_node
+from foodhub.node.disputed import DisputedRow, deal_with, other_branches
 from foodhub.node.disputed import disputed as list_disputed
+from foodhub.node.hat import Hat
 from foodhub.node.reissue import AgainRow, plan_reissue
 from foodhub.node.reissue import reissue as say_again
 from foodhub.saying import AGAIN, LOGS, STATEMENTS, limited, said, statements
@@ -50,11 +51,22 @@ def disputed(call: Call, reissue: str | None) -> None:
 
 async def _list(call: Call) -> list[DisputedRow]:
     async with open_node(call.home) as node:
+        await _say_missing(call, node)
         return await node.rehearse(list_disputed)
 
 
+async def _say_missing(call: Call, node: Node) -> None:
+    """Say that of a log that forked another branch is elsewhere: nobody but its author can say that again."""
+    for name, log, seq in await node.read(other_branches):
+        text = _(
+            "A log of {name} ({log}) has another branch from entry {seq} on, which only other nodes hold: what stands"
+            " there they show with foodhub disputed. What is still wanted of it, do anew here."
+        )
+        call.note(text.format(name=cell(name), log=said(LOGS, log), seq=seq))
+
+
 def _draw(rows: Sequence[DisputedRow]) -> None:
-    titles = (_("member"), _("log"), _("entry"), _("signed"), _("says"), _("why"), _("device"))
+    titles = (_("member"), _("log"), _("entry"), _("signed"), _("says"), _("why"), "", _("device"))
     lines = [
         (
             row.member,
@@ -63,6 +75,7 @@ def _draw(rows: Sequence[DisputedRow]) -> None:
             moment(row.at.astimezone()),
             statements((each.kind, each.name) for each in row.says),
             limited(row.why, row.limit, row.by),
+            _("said again") if row.again else "",
             row.author[:8],
         )
         for row in rows
@@ -73,15 +86,23 @@ def _draw(rows: Sequence[DisputedRow]) -> None:
 
 async def _reissue(call: Call) -> tuple[list[AgainRow], int]:
     async with pen(call) as held:
+        await _say_missing(call, held.node)
         plan = await held.node.rehearse(plan_reissue, held.hat)
         wanted = [row for row in plan if row.state == "again"]
         if not wanted:
+            await held.sign(deal_with)
             return plan, 0
         await held.node.rehearse(say_again, held.hat)
         text = ngettext("Say {n} thing again:", "Say {n} things again:", len(wanted)).format(n=len(wanted))
         names = [f"  {said(STATEMENTS, row.kind)} {_about(row)}" for row in wanted]
         confirm(call, held.hat.name, "\n".join([text, *names]))
-        return plan, await held.sign(say_again)
+        return plan, await held.sign(_say_again)
+
+
+def _say_again(tx: Transaction, hat: Hat) -> int:
+    count = say_again(tx, hat)
+    deal_with(tx, hat)
+    return count
 
 
 def _about(row: AgainRow) -> str:

@@ -12,12 +12,13 @@ from foodhub.catalog.naming import base32_id
 from foodhub.circuit.device_code import DeviceCode, read_device_code
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
-from foodhub.cli.command import argument, command, option, pass_call
+from foodhub.cli.codes import in_pieces, joined
+from foodhub.cli.command import command, option, pass_call
 from foodhub.cli.door import Door
 from foodhub.cli.output import say, show
 from foodhub.cli.running import run
 from foodhub.errors import N_, NoPeerError
-from foodhub.node import enrolling, live, setup, state
+from foodhub.node import enrolling, knocking, live, state
 from foodhub.node.application import Node, open_node
 from foodhub.node.hat import Hat
 from foodhub.node.home import DATABASE, now
@@ -34,13 +35,14 @@ _FETCH_SECONDS = 20.0
     examples=[
         "foodhub device enrol foodhubdevice1abc…",
         "foodhub --home ./box device enrol foodhubdevice1abc… --always-on",
+        "foodhub device enrol --yes - < FILE",
     ],
     more=N_(
         "For a new home, and for one that was copied or restored and may not sign: it gets new keys, and what it holds"
         " stays. The code comes from: foodhub device add"
     ),
 )
-@argument("code")
+@in_pieces("CODE")
 @option("--always-on", is_flag=True, help=N_("This machine is meant to run day and night."))
 @option(
     "--wait",
@@ -50,8 +52,9 @@ _FETCH_SECONDS = 20.0
     help=N_("How long to wait for the laptop that showed the code (else 60)."),
 )
 @pass_call
-def device_enrol(call: Call, code: str, always_on: bool, wait: float) -> None:
+def device_enrol(call: Call, pieces: tuple[str, ...], always_on: bool, wait: float) -> None:
     """Become a further device of a member."""
+    code = joined(pieces)
     found = read_device_code(code)
     if call.dry_run:
         if (call.home / DATABASE).exists():
@@ -72,6 +75,7 @@ async def _enrol(call: Call, text: str, code: DeviceCode, *, always_on: bool, wa
     async with open_node(call.home, create=True) as node:
         hat = await node.write(enrolling.prepare_enrolment, call.home, text)
         live.forget_refusal(call.home)
+        call.progress(_("Looking for a node of the circuit…"))
         async with network(call.home):
             await _Enrolment(call, node, hat, code, wait).run(always_on=always_on)
         # A network process that begins now proves itself as the new device, and is served all logs.
@@ -120,7 +124,6 @@ class _Enrolment:
         """
         self._door.knock(*self._code.addresses)
         if not await self._node.read(enrolling.enrolled, self._hat):
-            self._call.progress(_("Knocking…"))
             if not await self._door.until(self._known):
                 raise self._no_peer()
             await self._node.write(enrolling.enrol, self._hat, self._code, always_on=always_on)
@@ -132,7 +135,7 @@ class _Enrolment:
                 N_("Let the laptop that showed the code run (foodhub node run there), then run this again."),
                 seconds=f"{self._wait:g}",
             )
-        setup.end_joining(self._call.home)
+        knocking.end_joining(self._call.home)
         self._call.progress("")
 
     async def _known(self) -> bool:

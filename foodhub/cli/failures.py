@@ -4,6 +4,8 @@ What we did not foresee becomes one sentence, and the traceback goes to a file: 
 may hold a secret, so arguments and local values are never written.
 """
 
+import os
+import re
 import sys
 import tempfile
 import traceback
@@ -15,9 +17,12 @@ import click
 
 from foodhub.cli.command import UnknownCommand
 from foodhub.cli.output import text_lines
+from foodhub.cli.talk import talk
 from foodhub.errors import N_, FoodhubError, NotThereError, UsageError
 from foodhub.words import say
 
+_EXTRA = re.compile(r"unexpected extra arguments? \((.*)\)", re.DOTALL)
+"""How click says that something stands behind the last argument; it has no class of its own for that."""
 SEE_HELP = N_("See: {command} --help")
 
 
@@ -26,9 +31,10 @@ def report(error: FoodhubError, *, json: bool) -> int:
     message, hint = say(error)
     if json:
         body = {"code": error.code, "message": message, "hint": hint, "details": _data(error.details)}
-        _write(_as_json({"error": body}))
+        click.echo(text_lines(_as_json({"error": body})), err=True)
     else:
-        _write("\n".join(part for part in (message, hint) if part))
+        # What a person typed stands in these sentences, and need not be text that the terminal can take.
+        talk(text_lines("\n".join(part for part in (message, hint) if part)))
     return int(error.exit_code)
 
 
@@ -47,11 +53,6 @@ def _data(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_data(item) for item in value]
     return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _write(text: str) -> None:
-    # What a person typed stands in these sentences, and need not be text that the terminal can take.
-    click.echo(text_lines(text), err=True)
 
 
 def from_click(error: click.ClickException) -> FoodhubError:
@@ -77,6 +78,10 @@ def from_click(error: click.ClickException) -> FoodhubError:
             return UsageError("bad_option", N_("{option} lacks its value."), SEE_HELP, option=error.option_name, **more)
         case click.BadParameter():
             return _bad_value(error, more)
+        case click.UsageError() if extra := _EXTRA.search(error.message):
+            message = N_("That is more than the command takes: {words}")
+            hint = N_("Put quotes around what has spaces. See: {command} --help")
+            return UsageError("usage", message, hint, words=extra[1], **more)
         case click.UsageError():
             return UsageError(
                 "usage", N_("The command was not understood: {reason}"), SEE_HELP, reason=error.message, **more
@@ -89,9 +94,14 @@ def _bad_value(error: click.BadParameter, more: dict[str, Any]) -> FoodhubError:
     more |= {"name": _name_of(error), "reason": error.message}
     if isinstance(kind, click.Choice):
         choices = ", ".join(map(str, kind.choices))
-        return UsageError("bad_choice", N_("{name} is one of: {choices}."), SEE_HELP, choices=choices, **more)
+        # An argument's name in the help is its choices themselves.
+        text = N_("{name} is one of: {choices}.") if more["name"].startswith("-") else N_("Write one of: {choices}.")
+        return UsageError("bad_choice", text, SEE_HELP, choices=choices, **more)
     if isinstance(kind, click.types.IntParamType | click.types.FloatParamType):
         return UsageError("bad_number", _number(kind), SEE_HELP, **more, **_bounds(kind))
+    if isinstance(kind, click.Path) and kind.file_okay != kind.dir_okay:
+        text = N_("{name} has to be a folder.") if kind.dir_okay else N_("{name} has to be a file, and no folder.")
+        return UsageError("bad_value", text, SEE_HELP, **more)
     return UsageError("bad_value", N_("{name} can't be used: {reason}"), SEE_HELP, **more)
 
 
@@ -127,6 +137,8 @@ def _any_context(error: click.BadParameter) -> click.Context:
 def from_system(error: OSError) -> FoodhubError:
     """Return an error of the operating system about a file as ours."""
     path, reason = str(error.filename or ""), error.strerror or type(error).__name__
+    if isinstance(error, NotADirectoryError):
+        return FoodhubError("no_folder", N_("{path} can't be: what it should be in is no folder."), path=path)
     if isinstance(error, FileNotFoundError):
         return NotThereError("no_such_file", N_("There is no file {path}."), path=path)
     return FoodhubError("system", N_("The system says no: {reason} ({path})"), reason=reason, path=path)
@@ -134,20 +146,28 @@ def from_system(error: OSError) -> FoodhubError:
 
 def unforeseen(error: BaseException, home: Path) -> FoodhubError:
     """Write a traceback to a file and return the sentence that says where."""
-    text = "".join(traceback.format_exception(error))
-    try:
-        folder = home if home.is_dir() else Path(tempfile.gettempdir())
-        with tempfile.NamedTemporaryFile(
-            "w", dir=folder, prefix="error-", suffix=".txt", delete=False, encoding="utf-8", errors="replace"
-        ) as file:
-            file.write(f"{sys.version}\n{text}")
-            where = file.name
-    except OSError:
-        where = "-"
-    return FoodhubError(
-        "unforeseen",
-        N_("Something went wrong that foodhub did not foresee ({kind})."),
-        N_("What happened is written in {file}; please pass it on to whoever looks after foodhub."),
-        kind=type(error).__name__,
-        file=where,
+    text = f"{sys.version}\n{''.join(traceback.format_exception(error))}"
+    folders = [home if home.is_dir() else None, Path(tempfile.gettempdir())]
+    where = next((file for folder in folders if folder and (file := _written(text, folder))), "")
+    hint = (
+        N_("What happened is written in {file}; please pass it on to whoever looks after foodhub.")
+        if where
+        else N_("What happened could not be written down, for want of a disk that takes it.")
     )
+    sentence = N_("Something went wrong that foodhub did not foresee ({kind}).")
+    return FoodhubError("unforeseen", sentence, hint, kind=type(error).__name__, file=where)
+
+
+def _written(text: str, folder: Path) -> str:
+    """Write a text to a new file and return where that is, "" where the disk does not take it."""
+    try:
+        handle, name = tempfile.mkstemp(".txt", "error-", folder)
+    except OSError:
+        return ""
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+    except OSError:
+        Path(name).unlink()
+        return ""
+    return name

@@ -4,11 +4,13 @@ from foodhub.catalog.naming import id_bytes
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, pass_call
+from foodhub.cli.contact import nameless
 from foodhub.cli.output import say, show, table
 from foodhub.cli.running import pen, run
 from foodhub.errors import N_
 from foodhub.node import state
 from foodhub.node.application import Transaction
+from foodhub.node.contacts import is_nameless
 from foodhub.node.cycles import find_cycle
 from foodhub.node.groups import GroupRow, group_row, join_group, leave_group, open_orders, own_group
 from foodhub.node.hat import Hat, choose_hat, shown_name
@@ -37,6 +39,8 @@ def group_join(call: Call, group: str) -> None:
         async with pen(call) as held:
             _new, row = await held.node.rehearse(join, held.hat)
             confirm(call, held.hat.name, _("Buy through {group} from now on.").format(group=row.name))
+            if await held.node.read(is_nameless, held.hat):
+                call.note(nameless(row.name))
             return await held.sign(join)
 
     joined, row = run(work())

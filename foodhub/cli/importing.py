@@ -14,7 +14,7 @@ import click
 from foodhub.catalog.naming import fold
 from foodhub.catalog.ofn import Fault, Row, Sheet
 from foodhub.catalog.ofn import read as read_sheet
-from foodhub.cli.asking import confirm, on_terminal
+from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import cell, say, show
@@ -158,7 +158,7 @@ class _Import:
         ]
         if _differs(*names):
             parts.insert(0, _other_name(*names))
-            if self._call.yes or self._call.dry_run or not on_terminal():
+            if self._call.yes or self._call.dry_run:
                 self._call.note(parts[0])
         confirm(self._call, held.hat.name, "\n".join(parts))
 
@@ -166,8 +166,7 @@ class _Import:
         """Sign the rows in slices, so that nobody else who writes has to wait; what was signed stays if it stops."""
         for first in range(0, len(plan.rows), IMPORT_SLICE):
             await held.sign(import_slice, plan.rows[first : first + IMPORT_SLICE], seller)
-            text = ngettext("{done} of {count} row", "{done} of {count} rows", len(plan.rows))
-            self._call.progress(text.format(done=first, count=len(plan.rows)))
+            self._call.progress(_("rows: {done} of {count}").format(done=first, count=len(plan.rows)))
         for first in range(0, len(plan.zeroed), IMPORT_SLICE):
             await held.sign(zero_stock, plan.zeroed[first : first + IMPORT_SLICE], seller)
         self._call.progress("")

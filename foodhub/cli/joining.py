@@ -7,16 +7,17 @@ from typing import Any
 
 import click
 
-from foodhub.catalog.naming import base32_id
+from foodhub.catalog.naming import base32_id, fold
 from foodhub.circuit.invite import InviteCode
-from foodhub.cli.asking import confirm
+from foodhub.cli.asking import confirm, require_asking
 from foodhub.cli.call import Call
-from foodhub.cli.command import argument, command, option, pass_call
+from foodhub.cli.codes import in_pieces, joined
+from foodhub.cli.command import command, option, pass_call
 from foodhub.cli.door import Door
 from foodhub.cli.output import say, show, text_lines
 from foodhub.cli.running import run
 from foodhub.errors import N_, FoodhubError, NoPeerError
-from foodhub.node import live, setup, state
+from foodhub.node import knocking, live, setup, state
 from foodhub.node.application import Node, open_node
 from foodhub.node.hat import Hat
 from foodhub.node.home import now
@@ -25,15 +26,16 @@ from foodhub.node.reading import read
 from foodhub.words import _
 
 _REST_SECONDS = 3.0
+_ADDRESSLESS = N_("Ask for an invite that was made while the inviting node was running.")
 
 
 @command(
     "circuit join",
     signs=True,
-    examples=["foodhub circuit join foodhub1abc…", "foodhub circuit join foodhub1abc… --wait 60 --yes"],
-    more=N_("On a terminal the charter is shown and you are asked; elsewhere the command itself is the signature."),
+    examples=["foodhub circuit join foodhub1abc…", "foodhub circuit join --wait 60 --yes - < invite.txt"],
+    more=N_("The charter is shown and you are asked; where there is no terminal, --yes is the signature."),
 )
-@argument("invite")
+@in_pieces("INVITE")
 @option(
     "--wait",
     type=click.FloatRange(0),
@@ -42,14 +44,18 @@ _REST_SECONDS = 3.0
     help=N_("How long to look for a node of the circuit (else 20)."),
 )
 @pass_call
-def circuit_join(call: Call, invite: str, wait: float) -> None:
+def circuit_join(call: Call, pieces: tuple[str, ...], wait: float) -> None:
     """Join a circuit."""
+    text = joined(pieces)
     if call.dry_run:
-        read(call.home, _check, call, invite)
+        read(call.home, _check, call, text)
         call.end_dry_run()
         return
-    joined = run(_join(call, invite, wait))
-    show(call, joined, lambda: say(_('{member} is in the circuit "{name}".').format(**joined)))
+    require_asking(call)
+    done = run(_join(call, text, wait))
+    show(call, done, lambda: say(_('{member} is in the circuit "{name}".').format(**done)))
+    if not call.json:
+        call.note(_("Next: foodhub node run keeps this home in touch with the others; foodhub shows what they offer."))
 
 
 def _check(db: Any, call: Call, invite: str) -> None:
@@ -62,6 +68,7 @@ async def _join(call: Call, invite: str, wait: float) -> dict[str, Any]:
     async with open_node(call.home) as node:
         hat = await node.hat(call.as_name)
         code = await _prepare(call, node, hat, invite)
+        call.progress(_("Looking for a node of the circuit…"))
         async with network(call.home):
             joining = _Joining(call, node, hat, code, wait)
             if code is not None:
@@ -69,6 +76,10 @@ async def _join(call: Call, invite: str, wait: float) -> dict[str, Any]:
             await joining.deliver()
         circuit = await node.read(state.circuit)
         admitted = bool(await node.read(state.admitted, hat))
+        taken = [fold(name) for name in state.namesakes(await node.read(state.list_members))]
+    if fold(hat.name) in taken:
+        text = _('Another member is called "{name}" too: others can tell you apart only by your id.')
+        call.note(text.format(name=hat.name))
     return {
         "id": circuit.id,
         "name": circuit.name,
@@ -83,6 +94,10 @@ async def _prepare(call: Call, node: Node, hat: Hat, invite: str) -> InviteCode 
     if await node.read(state.admitted, hat) is False and not (await node.read(state.own_reach, hat))[1]:
         call.note(_("{name} has signed already; looking for a node to tell.").format(name=hat.name))
         return None
+    code = await node.read(setup.check_invite, hat, invite, now())
+    known = await node.read(setup.invite_arrived, code) or await node.read(knocking.leads_somewhere, call.home, code)
+    if not (known or live.is_running(call.home)):
+        raise NoPeerError("no_address", N_("This invite holds no address, and this home knows none."), _ADDRESSLESS)
     code = await node.write(setup.prepare_join, call.home, hat, invite)
     live.forget_refusal(call.home)
     return code
@@ -106,7 +121,6 @@ class _Joining:
             NoPeerError: nobody answered in time. RefusedError: the door says no. FoodhubError: `declined`.
         """
         self._door.knock(*self._addresses)
-        self._call.progress(_("Knocking…"))
         if not await self._door.until(lambda: self._invited(code)):
             raise self._no_peer()
         self._call.progress("")
@@ -117,7 +131,7 @@ class _Joining:
             confirm(self._call, self._hat.name, f"{text_lines(charter or '')}\n\n{question}")
             await self._node.write(setup.join, self._hat, code)
         except FoodhubError:
-            setup.end_joining(self._call.home)
+            knocking.end_joining(self._call.home)
             raise
 
     async def deliver(self) -> None:
@@ -160,7 +174,7 @@ class _Joining:
         hint = (
             N_("The invite is kept: run this again when a node of the circuit is on.")
             if self._addresses
-            else N_("This invite holds no address. Ask for one that was made while the inviting node was running.")
+            else _ADDRESSLESS
         )
         return NoPeerError(
             "no_peer", N_("No node of the circuit answered within {seconds} s."), hint, seconds=f"{self._wait:g}"

@@ -42,10 +42,11 @@ def run(args: Sequence[str]) -> int:
         os.environ["FOODHUB_LANG"] = language
     call = Call(json="--json" in args)
     try:
-        result = _root().main(list(args), prog_name="foodhub", standalone_mode=False, obj=call)
+        result = root_group().main(list(args), prog_name="foodhub", standalone_mode=False, obj=call)
         call.say_notes()
         sys.stdout.flush()
     except (KeyboardInterrupt, click.Abort):
+        call.end_progress()
         click.echo(_("Stopped."), err=True)
         return INTERRUPTED
     except BrokenPipeError:
@@ -59,7 +60,10 @@ def run(args: Sequence[str]) -> int:
 
 def _failed(error: Exception, call: Call) -> int:
     from foodhub.cli import failures
+    from foodhub.node.trouble import trouble
 
+    call.end_progress()
+    error = trouble(error, call.home) or error
     match error:
         case click.exceptions.NoArgsIsHelpError():
             click.echo(error.format_message(), err=True)
@@ -87,7 +91,8 @@ def _value_of(args: Sequence[str], name: str) -> str | None:
     return None
 
 
-def _root() -> Group:
+def root_group() -> Group:
+    """Return `foodhub` itself: the group of all commands, which loads each when it is asked for."""
     version = click.Option(["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_say_version)
     version.help = _("Show the version.")
     root = Group(

@@ -71,7 +71,7 @@ def status(call: Call) -> None:
     row = read(call.home, work)
     if row.read_only:
         call.note("\n".join(filter(None, say(state.read_only_error(row.read_only)))))
-    away = turned_away(row.warnings, [peer.reason for peer in peers if peer.state == "refused"])
+    away = turned_away(row.warnings, live.refusals(call.home))
     warnings = [said_warning(warning) for warning in [*away, *row.warnings]]
     for _code, text, hint in [] if call.json else warnings:
         call.note("\n".join(filter(None, (text, hint))))
@@ -99,6 +99,7 @@ def _draw_status(row: state.StatusRow, process: live.Process | None) -> None:
     lines = [
         (_("member"), f"{row.name} ({roles(row.roles)})" if row.name else _("none yet")),
         (_("circuit"), row.circuit or _("none yet")),
+        *_not_joined(row),
         (_("home"), row.home),
         (_("network"), running),
         (_("peers"), row.peers),
@@ -118,6 +119,20 @@ def _draw_status(row: state.StatusRow, process: live.Process | None) -> None:
     if row.refused:
         lines.append((_("refused from peers"), ngettext("{n} time", "{n} times", row.refused).format(n=row.refused)))
     facts(lines)
+
+
+def _not_joined(row: state.StatusRow) -> list[tuple[str, str]]:
+    """Say which members are in no circuit though this home knows one, and what to do."""
+    if row.knocking:
+        text = _("to be let in; go on with the same command as before, or with: foodhub node run")
+        return [(_("waits"), text)]
+    if row.looked_at:
+        text = _('the charter of "{name}"; sign it with: foodhub circuit join INVITE')
+        return [(_("looked at"), text.format(name=row.looked_at))]
+    if row.circuit and row.not_joined:
+        text = _("{names}: foodhub circuit join INVITE --as NAME")
+        return [(_("not in it"), text.format(names=", ".join(row.not_joined)))]
+    return []
 
 
 @command("peers", examples=["foodhub peers", "foodhub peers --json"])

@@ -71,7 +71,7 @@ def cycle_sell(call: Call, /, cycle: str, **given: Any) -> None:
     for field, words in (("sale", SALES), ("buying", get_args(Buying))):
         if given[field] not in {None, *words}:
             raise UsageError(
-                "bad_choice", N_("{name} is one of: {choices}."), name=given[field][:40], choices=", ".join(words)
+                "bad_choice", N_('"{name}" is none of: {choices}.'), name=given[field][:40], choices=", ".join(words)
             )
     show_whole(call, *run(_sell(call, cycle, given)))
 
@@ -93,7 +93,10 @@ async def _sell(call: Call, name: str, given: dict[str, Any]) -> tuple[CycleRow,
         confirm(call, held.hat.name, text.format(name=held.hat.name, cycle=row.name))
         found = await held.sign(work)
         if held.hat.name in found[1].again:
-            text = _('When it comes again, you sell in it likewise. If not: foodhub cycle repeat "{name}" --end')
+            text = _(
+                "If its coordinator repeats it in another week, you sell in that likewise. If you don't want that:"
+                ' foodhub cycle repeat "{name}" --end'
+            )
             call.note(text.format(name=found[0].name))
         return found
 

@@ -9,7 +9,7 @@ from foodhub.node.home import now
 from foodhub.node.order_lines import LineRow
 from foodhub.node.orders import OrderRow, find_order_of_home, orders_of_home
 from foodhub.node.reading import open_reading
-from foodhub.saying import TOLD, counted, line_remark, money, order_state, ordered_by, price, said, wished
+from foodhub.saying import TOLD, counted, line_remark, money, order_state, ordered_by, price, said, too_late, wished
 from foodhub.words import _, full_moment
 
 
@@ -29,7 +29,7 @@ def order_list(call: Call, cycle: str | None) -> None:
         call.note(_("No order yet. Place one with: foodhub order place CYCLE PRODUCT=QUANTITY"))
 
     def draw() -> None:
-        titles = (_("order"), _("state"), _("customer"), _("hub"), _("cycle"), _("sent"), _("lines"), _("total"))
+        titles = (_("order"), _("state"), _("customer"), _("hub"), _("cycle"), _("sent on"), _("lines"), _("total"))
         lines = [
             (
                 row.number,
@@ -67,6 +67,7 @@ def order_show(call: Call, order: str) -> None:
 def draw_order(row: OrderRow) -> None:
     """Print an order, line by line."""
     received = full_moment(row.received_at) if row.received_at else _("not yet")
+    changed = [(_("change"), _("it came too late: the order stands as it was"))] if "late_change" in row.partly else []
     how = [row.written_by, *([said(TOLD, row.told)] if row.told else [])]
     written = [(_("written down by"), ", ".join(how))] if row.written_by else []
     facts(
@@ -74,13 +75,19 @@ def draw_order(row: OrderRow) -> None:
             (_("order"), f"{row.number}  {order_state(row.state, row.partly)}"),
             (_("customer"), customer(row)),
             (_("hub"), f"{row.hub}, {row.cycle}"),
-            (_("sent"), full_moment(row.sent_at)),
+            (_("sent on"), full_moment(row.sent_at)),
             (_("received"), received),
+            *changed,
             *([(_("comment"), row.comment)] if row.comment else []),
             *written,
         ]
     )
     say()
+    draw_lines(row)
+
+
+def draw_lines(row: OrderRow) -> None:
+    """Print the lines of an order, and what they come to."""
     lines = [
         (
             line.product,
@@ -93,13 +100,14 @@ def draw_order(row: OrderRow) -> None:
         for line in row.lines
     ]
     lines.append((_("total"), "", "", "", money(row.total, row.currency), ""))
-    settled = _("confirmed") if row.state == "confirmed" else _("promised")
+    settled = _("was confirmed") if row.state == "confirmed" else _("promised")
     table((_("product"), _("ordered"), settled, _("price"), _("amount"), _("remark")), lines, right=(1, 2, 3, 4))
 
 
 def _remark(row: OrderRow, line: LineRow) -> str:
     waits = row.state == "received" and line.confirmed is None and not line.reason
     reason = "open" if waits else line.reason
-    return line_remark(
+    why = line_remark(
         reason, line.confirmed, line.share, line.price_per, line.note, left=line.left, substitute=line.substitute
     )
+    return "; ".join(filter(None, (too_late(line.late, line.price_per), why)))

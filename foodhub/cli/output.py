@@ -1,6 +1,6 @@
 """What goes to stdout: tables aligned for people, JSON for programs.
 
-A table is cut to the terminal's width and never otherwise; JSON keys are the names of the rows' fields and stay.
+A table is fitted to the terminal's width and never cut otherwise; JSON keys are the names of the rows' fields and stay.
 Names come from other people's nodes, so nothing that could steer a terminal is ever written.
 """
 
@@ -15,7 +15,8 @@ import click
 from foodhub.cli.call import Call
 
 _INTERNAL = frozenset({"key", "device"})
-_NARROWEST = 8
+_LONGEST = 16
+"""So long a word of a table is never cut."""
 
 
 def plain(row: Any) -> Any:
@@ -93,30 +94,68 @@ def pad(text: str, columns: int, *, right: bool = False) -> str:
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int] = ()) -> None:
-    """Print rows under titles; the columns numbered in `right` hold numbers, and are never cut."""
-    cells = [[cell(value) for value in row] for row in rows]
-    numbers = frozenset(right)
-    columns = [max(map(width, column)) for column in zip(titles, *cells, strict=True)]
-    if sys.stdout.isatty():
-        _shrink(columns, numbers, shutil.get_terminal_size().columns)
-    head = _line(titles, columns, numbers)
-    click.echo(click.style(head, bold=True) if sys.stdout.isatty() else head)
-    click.echo("".join(f"{_line(row, columns, numbers)}\n" for row in cells), nl=False)
+    """Print rows under titles; the columns numbered in `right` hold numbers, and are never broken."""
+    terminal = sys.stdout.isatty()
+    cells = [list(titles), *([cell(value) for value in row] for row in rows)]
+    room = shutil.get_terminal_size().columns if terminal else None
+    head, *body = laid_out(cells, frozenset(right), room)
+    for line in head:
+        click.echo(click.style(line, bold=True) if terminal else line)
+    click.echo("".join(f"{line}\n" for lines in body for line in lines), nl=False)
 
 
-def _line(cells: Sequence[str], columns: Sequence[int], numbers: frozenset[int]) -> str:
-    parts = [pad(cut(text, columns[place]), columns[place], right=place in numbers) for place, text in enumerate(cells)]
-    return "  ".join(parts).rstrip()
+def laid_out(rows: Sequence[Sequence[str]], numbers: frozenset[int], room: int | None) -> list[list[str]]:
+    """Return the lines of each row, the first of which are the titles, in columns that fit into `room` if they can.
+
+    What does not fit beside the rest goes on below, word by word: nothing of it is lost.
+    """
+    across = list(zip(*rows, strict=True))
+    columns = [max(map(width, column)) for column in across]
+    if room is not None:
+        _shrink(columns, [_least(column, whole=place in numbers) for place, column in enumerate(across)], room)
+    return [_lines(row, columns, numbers) for row in rows]
 
 
-def _shrink(columns: list[int], numbers: frozenset[int], room: int) -> None:
-    """Take from the widest column of text, again and again, until the table fits or none can give."""
-    texts = [place for place in range(len(columns)) if place not in numbers]
-    while texts and sum(columns) + 2 * (len(columns) - 1) > room:
-        widest = max(texts, key=lambda place: columns[place])
-        if columns[widest] <= _NARROWEST:
+def _least(column: Sequence[str], *, whole: bool) -> int:
+    """Return how narrow a column may get: as its longest word, or its widest cell where they stay `whole`."""
+    title, *cells = column
+    if whole:
+        return max([*map(width, title.split(" ")), *map(width, cells)])
+    return max(min(width(word), _LONGEST) for text in column for word in text.split(" "))
+
+
+def _lines(row: Sequence[str], columns: Sequence[int], numbers: frozenset[int]) -> list[str]:
+    cells = [_broken(text, columns[place]) for place, text in enumerate(row)]
+    height = max(map(len, cells))
+    return [
+        "  ".join(
+            pad(lines[number] if number < len(lines) else "", columns[place], right=place in numbers)
+            for place, lines in enumerate(cells)
+        ).rstrip()
+        for number in range(height)
+    ]
+
+
+def _broken(text: str, columns: int) -> list[str]:
+    """Break a text between its words into lines of so many columns; a word that is longer is cut."""
+    if width(text) <= columns:
+        return [text]
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and width(lines[-1]) + 1 + width(word) <= columns:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(cut(word, columns))
+    return lines
+
+
+def _shrink(columns: list[int], least: Sequence[int], room: int) -> None:
+    """Take from the widest column that can give, again and again, until the table fits or none can."""
+    while sum(columns) + 2 * (len(columns) - 1) > room:
+        able = [place for place, narrow in enumerate(least) if columns[place] > narrow]
+        if not able:
             return
-        columns[widest] -= 1
+        columns[max(able, key=lambda place: columns[place])] -= 1
 
 
 def facts(rows: Iterable[tuple[str, object]]) -> None:

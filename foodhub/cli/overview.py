@@ -7,6 +7,7 @@ from foodhub.cli.allot import draw_allotments
 from foodhub.cli.amounts import moment, span
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
+from foodhub.cli.order import draw_lines
 from foodhub.cli.output import facts, plain, say, show, table
 from foodhub.errors import N_
 from foodhub.node.allotments import list_allotments
@@ -14,7 +15,8 @@ from foodhub.node.cycles import CycleRow
 from foodhub.node.home import now
 from foodhub.node.overview import ExchangeRow, IncomingRow, Overview, RuleRow, all_rows, find_any, overview
 from foodhub.node.reading import open_reading, read
-from foodhub.saying import BARGAINS, PHASES, RULES, said, titled
+from foodhub.node.supplied import SuppliedRow, list_supplied
+from foodhub.saying import BARGAINS, PHASES, RULES, order_state, said, titled
 from foodhub.words import _, full_moment, ngettext
 
 SHOWN_FOR = timedelta(days=60)
@@ -76,15 +78,30 @@ def cycle_show(call: Call, cycle: str) -> None:
         row = find_any(db, cycle, now())
         allotments = list_allotments(db, row)
         more = overview(db, row)
-    data: dict[str, Any] = plain(row) | {"allotments": plain(allotments)} | plain(more)
+        supplied = [] if row.draft else list_supplied(db, row)
+    data: dict[str, Any] = plain(row) | {"allotments": plain(allotments), "supplied": plain(supplied)} | plain(more)
 
     def draw() -> None:
         _draw_whole(row, more)
         if allotments:
             say()
             draw_allotments(allotments)
+        for each in supplied:
+            say()
+            _draw_supplied(each)
 
     show(call, data, draw)
+
+
+def _draw_supplied(each: SuppliedRow) -> None:
+    """Print what a hub or group ordered from whoever supplies it, and what that one promised it."""
+    names = {"name": each.member, "hub": each.supplier}
+    if each.order is None:
+        say(_("{name} has ordered nothing from {hub} yet.").format(**names))
+        return
+    text = _("What {name} ordered from {hub}").format(**names)
+    say(titled(text, order_state(each.order.state, each.order.partly)))
+    draw_lines(each.order)
 
 
 def show_whole(call: Call, row: CycleRow, more: Overview) -> None:

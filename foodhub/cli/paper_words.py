@@ -11,6 +11,7 @@ import click
 
 from foodhub.cli.asking import on_terminal
 from foodhub.cli.call import Call
+from foodhub.cli.talk import talk
 from foodhub.errors import N_, FoodhubError, UsageError
 from foodhub.node.recovery_words import COUNT, RecoveryKeys, read_word, read_words
 from foodhub.words import _, say
@@ -28,7 +29,7 @@ def ask_words(call: Call) -> RecoveryKeys:
     if not on_terminal():
         return read_words(sys.stdin.read().split())
     call.say_notes()
-    click.echo(_("Type the 24 recovery words in their order; the first four letters of each are enough."), err=True)
+    talk(_("Type the 24 recovery words in their order; the first four letters of each are enough."))
     words: list[str] = []
     while len(words) < COUNT:
         for text in _line(_("Word {number}:").format(number=len(words) + 1)).split():
@@ -43,7 +44,7 @@ def ask_words(call: Call) -> RecoveryKeys:
 def ask_back(call: Call, words: Sequence[str]) -> bool:
     """Ask for three of the words that were just shown, at places chosen by chance; say whether all were right."""
     call.say_notes()
-    click.echo(_("To be sure that they stand on paper, some of them are asked back."), err=True)
+    talk(_("To be sure that they stand on paper, some of them are asked back."))
     for place in sorted(secrets.SystemRandom().sample(range(len(words)), ASKED_BACK)):
         if not any(_is_right(place, words[place]) for _try in range(TRIES)):
             return False
@@ -51,14 +52,15 @@ def ask_back(call: Call, words: Sequence[str]) -> bool:
 
 
 def _is_right(place: int, word: str) -> bool:
-    text = _line(_("Word {number}:").format(number=place + 1))
+    while not (text := _line(_("Word {number}:").format(number=place + 1))):
+        pass
     try:
         right = read_word(place + 1, text) == word
     except UsageError as error:
         _tell(error)
         return False
     if not right:
-        click.echo(_("That is not word {number}.").format(number=place + 1), err=True)
+        talk(_("That is not word {number}.").format(number=place + 1))
     return right
 
 
@@ -71,4 +73,4 @@ def _line(prompt: str) -> str:
 
 
 def _tell(error: UsageError) -> None:
-    click.echo(" ".join(filter(None, say(error))), err=True)
+    talk(" ".join(filter(None, say(error))))

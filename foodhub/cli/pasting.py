@@ -5,16 +5,15 @@ Nothing is guessed silently: where nobody is there to answer, all that is not su
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from foodhub.catalog.naming import id_bytes
 from foodhub.catalog.pasting import Pasted
 from foodhub.cli.asking import choose, confirm, on_terminal
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, pass_call
-from foodhub.cli.leaving import delivered, tell_leaving
 from foodhub.cli.output import cell, show
 from foodhub.cli.product import label
+from foodhub.cli.recounting import delivered, tell_leaving
 from foodhub.cli.speaking import for_owner
 from foodhub.cli.stock import count_for, draw_stock
 from foodhub.errors import N_, RefusedError
@@ -25,10 +24,10 @@ from foodhub.node.products import ProductRow, list_products
 from foodhub.node.reading import Connection
 from foodhub.node.recounting import AtCount, find_all_delivered
 from foodhub.node.stock import StockRow, read_stock_list
+from foodhub.quantity import COUNTED_IN
 from foodhub.saying import quantity
 from foodhub.words import _
 
-_UNITS: Mapping[str, Any] = {"piece": "piece", "kg": "g", "l": "ml"}
 _LEFT_OUT = "leave"
 
 
@@ -70,7 +69,8 @@ async def _paste(call: Call, text: str, gone: Sequence[str]) -> list[StockRow]:
         leaving, _rows = await held.node.rehearse(count, held.hat)
         tell_leaving(call, leaving)
         lines = [
-            f"  {quantity(amount, _UNITS[own[key].price_per]):>10}  {label(own[key])}" for key, amount in wanted.items()
+            f"  {quantity(amount, COUNTED_IN[own[key].price_per]):>10}  {label(own[key])}"
+            for key, amount in wanted.items()
         ]
         confirm(call, held.hat.name, "\n".join([_("This is counted:"), *map(cell, lines)]))
         _leaving, rows = await held.sign(count)
@@ -117,11 +117,12 @@ def _ask(call: Call, each: Pasted[bytes], own: Mapping[bytes, ProductRow]) -> tu
     """Let somebody choose what a pair means; nothing where it is to be left out."""
     choices, meant = [], {}
     for key in each.candidates:
-        amounts = each.amounts_in(_UNITS[own[key].price_per])
+        unit = COUNTED_IN[own[key].price_per]
+        amounts = each.amounts_in(unit)
         if amounts is not None:
             word = own[key].id[:8]
             meant[word] = key, amounts[0]
-            choices.append((word, cell(f"{quantity(amounts[0], _UNITS[own[key].price_per])}  {label(own[key])}")))
+            choices.append((word, cell(f"{quantity(amounts[0], unit)}  {label(own[key])}")))
     question = _('"{text}": what is meant?').format(text=cell(each.text))
     chosen = choose(call, question, [*choices, (_LEFT_OUT, _("leave it out"))])
     return meant.get(chosen or "", (None, None))
@@ -133,7 +134,7 @@ def _not_sure(unsure: Sequence[Pasted[bytes]], own: Mapping[bytes, ProductRow]) 
         for each in unsure
     ]
     said = "; ".join(
-        f'"{each.text}"' + (f" ({', '.join(label(own[key]) for key in each.candidates)}?)" if each.candidates else "")
+        f'"{each.text}"' + (f" ({' / '.join(label(own[key]) for key in each.candidates)}?)" if each.candidates else "")
         for each in unsure
     )
     return RefusedError(

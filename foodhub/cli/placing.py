@@ -12,6 +12,7 @@ from foodhub.cli.allot import split_pairs
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
+from foodhub.cli.contact import nameless
 from foodhub.cli.order import draw_order
 from foodhub.cli.output import show
 from foodhub.cli.product import label
@@ -22,8 +23,9 @@ from foodhub.money import line_amount
 from foodhub.node import live, state
 from foodhub.node.application import Transaction
 from foodhub.node.buyers import Buyer, known_as
+from foodhub.node.contacts import is_nameless
 from foodhub.node.cycles import CycleRow, find_cycle
-from foodhub.node.exchanges import Exchange, exchange_of
+from foodhub.node.exchanges import Exchange, require_exchange
 from foodhub.node.hat import Hat, shown_name
 from foodhub.node.home import now
 from foodhub.node.network import network
@@ -126,6 +128,8 @@ class _Placing:
             row = await held.sign(place)
             if self._call.dry_run:
                 return row
+            if not self._call.for_name and await held.node.read(is_nameless, held.hat):
+                self._call.note(nameless(name))
             await held.do_duties()
             row = await held.node.read(_own, held.hat, buyer, cycle, seller)
             if self._wait is not None and row.state == "sent":
@@ -180,8 +184,9 @@ def find_selling_cycle(db: Any, text: str, hub: bytes | None) -> CycleRow:
         return find_cycle(db, text, now(), hub)
     except NotThereError:
         cycle = find_cycle(db, text, now())
-        if hub is None or exchange_of(db, hub, cycle) is None:
+        if hub is None:
             raise
+        require_exchange(db, hub, cycle)
         return cycle
 
 

@@ -146,6 +146,8 @@ def _incoming(tx: "Transaction", row: CycleRow, before: Incoming, given: dict[st
 
 
 def _products(tx: "Transaction", producer: bytes, names: tuple[str, ...]) -> list[bytes]:
-    from foodhub.node.products import find_product
+    from foodhub.node.hat import Hat, shown_name
+    from foodhub.node.stock import own_product
 
-    return list(dict.fromkeys(id_bytes(find_product(tx.db, name, producer=producer).id) for name in names))
+    seller = Hat(producer, b"", shown_name(tx.db, producer), ())
+    return list(dict.fromkeys(id_bytes(own_product(tx.db, seller, name).id) for name in names))

@@ -1,5 +1,6 @@
 """`foodhub product list` and `show`: the catalog of the circuit, as anybody in it may read it."""
 
+from foodhub.catalog.naming import full_name
 from foodhub.cli.amounts import content
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
@@ -66,7 +67,7 @@ def _producer(db: Connection, text: str) -> bytes:
 
 def label(row: ProductRow) -> str:
     """Return name and variant of a product."""
-    return f"{row.name}, {row.variant}" if row.variant else row.name
+    return full_name(row.name, row.variant)
 
 
 def on_hand(row: ProductRow) -> str:

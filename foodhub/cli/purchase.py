@@ -41,7 +41,7 @@ def purchase_list(call: Call, cycle: str | None) -> None:
         call.note(_("No purchase order yet. A hub sends them after the close of a cycle."))
 
     def draw() -> None:
-        titles = (_("order"), _("state"), _("hub"), _("producer"), _("phone"), _("cycle"), _("sent"), _("total"))
+        titles = (_("number"), _("state"), _("hub"), _("producer"), _("phone"), _("cycle"), _("sent on"), _("total"))
         lines = [
             (
                 row.number,
@@ -119,7 +119,7 @@ def draw(row: PurchaseRow) -> None:
             (_("hub"), f"{row.hub}, {row.cycle}"),
             (_("producer"), _answered_by(row)),
             *([(_("written down by"), row.written_by)] if row.written_by else []),
-            (_("sent"), full_moment(row.sent_at)),
+            (_("sent on"), full_moment(row.sent_at)),
             (_("answered"), answered),
             *((title, text) for title, text in more if text),
             (_("fingerprint"), row.fingerprint[:16]),
@@ -207,7 +207,10 @@ async def _send(call: Call, cycle: str, comment: str) -> tuple[list[PurchaseRow]
         "foodhub purchase accept EGNY-CU4E Carrots=8kg --reason hail",
         'foodhub purchase accept EGNY-CU4E --for "Ferme du Lac" --by phone',
     ],
-    more=N_("Without a product all is accepted. With less of one, say why: the hub shares what there is."),
+    more=N_(
+        "Without a product all is accepted, or as much as you said before that there is. With less of one, say why:"
+        " the hub shares what there is."
+    ),
 )
 @argument("purchase")
 @argument("pairs", metavar="[PRODUCT=QUANTITY]...", nargs=-1)

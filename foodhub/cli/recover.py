@@ -11,7 +11,7 @@ import click
 
 from foodhub.catalog.naming import base32_id
 from foodhub.circuit.device_code import Card, read_card, write_card
-from foodhub.cli.asking import confirm
+from foodhub.cli.asking import confirm, require_asking
 from foodhub.cli.call import Call
 from foodhub.cli.command import command, option, pass_call
 from foodhub.cli.door import Door
@@ -20,15 +20,17 @@ from foodhub.cli.output import say, show
 from foodhub.cli.paper_words import ask_words
 from foodhub.cli.running import run
 from foodhub.errors import N_, NoPeerError, NotSetUpError, RefusedError
-from foodhub.node import live, recovery, setup, state
+from foodhub.node import knocking, live, recovery, setup, state
 from foodhub.node.application import Node, open_node
 from foodhub.node.hat import Hat, circuit_id
 from foodhub.node.home import DATABASE
 from foodhub.node.network import network
 from foodhub.node.reading import read
 from foodhub.node.recovery_words import RecoveryKeys
+from foodhub.node.standing import is_retired
 from foodhub.words import _, full_moment, ngettext
 
+_REST_SECONDS = 3.0
 _REFUSALS = {
     "invite_unknown": (
         N_("The nodes that were reached know no member with these words."),
@@ -42,8 +44,11 @@ _REFUSALS = {
 
 
 def _refusal(code: str) -> RefusedError:
-    message, hint = _REFUSALS.get(code) or (N_("The circuit refused this recovery ({reason})."), "")
-    return RefusedError(code, message, hint, reason=code)
+    message, hint = _REFUSALS.get(code) or (
+        N_("The circuit refused this recovery."),
+        N_("Ask a member for a new card: foodhub circuit card"),
+    )
+    return RefusedError(code, message, hint)
 
 
 @command("circuit card", examples=["foodhub circuit card", "foodhub circuit card --json"])
@@ -51,7 +56,7 @@ def _refusal(code: str) -> RefusedError:
 def circuit_card(call: Call) -> None:
     """Print the card of the circuit."""
     process = live.process(call.home)
-    addresses = [*(process.addresses if process else ()), *read(call.home, setup.remembered_addresses)][:4]
+    addresses = [*(process.addresses if process else ()), *read(call.home, knocking.remembered_addresses)][:4]
     card = write_card(Card(read(call.home, circuit_id), addresses))
     if not addresses:
         call.note(_("The card holds no address: make one while this node runs, with foodhub node run."))
@@ -93,15 +98,22 @@ def recover(
     called = setup.check_name(name) if name else None
     if not (where or (call.home / DATABASE).exists()):
         raise NotSetUpError(*recovery.CIRCUIT_UNKNOWN)
-    if live.is_running(call.home) and not check:
+    process = live.process(call.home)
+    if process and not check:
         raise RefusedError(
             "already_running",
-            N_("A network process runs on this home."),
-            N_("Stop it first, and the terminal interface too, then run this again."),
+            N_("A network process runs on this home (process {pid})."),
+            N_("End it (Ctrl-C where it runs, or: kill {pid}) and the terminal interface too, then run this again."),
+            pid=process.pid,
         )
+    if not check:
+        require_asking(call)
     keys = ask_words(call)
-    if check or call.dry_run:
-        _check(call, keys, confirmed=check and not call.dry_run)
+    if check:
+        _check(call, keys, confirmed=not call.dry_run)
+        return
+    if call.dry_run:
+        _rehearse(call, keys)
         return
     done = run(_Recovery(call, keys, wait, called).run(where, peers, alone=alone))
     show(call, done, lambda: _draw(done))
@@ -133,6 +145,29 @@ def _check(call: Call, keys: RecoveryKeys, *, confirmed: bool) -> None:
     call.end_dry_run()
 
 
+def _rehearse(call: Call, keys: RecoveryKeys) -> None:
+    """Say whom a recovery would bring into this home, as far as that is known here."""
+    found = read(call.home, recovery.known_member, keys) if (call.home / DATABASE).exists() else None
+    if found is None:
+        call.note(_("Whose words these are is not known here: the nodes of the circuit will tell."))
+        call.end_dry_run()
+        return
+    member, name, others = found
+    if others:
+        call.note(_comes_beside(name, others))
+    show(
+        call,
+        {"member": name, "member_id": base32_id(member), "confirmed": False},
+        lambda: say(_("These are the recovery words of {name}.").format(name=name)),
+    )
+    call.end_dry_run()
+
+
+def _comes_beside(name: str, others: Sequence[str]) -> str:
+    text = _("{name} comes into this home as a further member, beside {others}.")
+    return text.format(name=name, others=", ".join(others))
+
+
 class _Recovery:
     """The steps of a recovery; what it left for the network process is removed whatever comes of it."""
 
@@ -157,6 +192,7 @@ class _Recovery:
                 await self._gather(node, addresses, alone=alone)
                 hat = await self._sign(node)
                 known = await self._deliver(node, hat, addresses)
+            await node.read(_require_counted, hat)
             circuit = await node.read(state.circuit)
         made = {"device_id": base32_id(hat.device), "member": hat.name, "member_id": base32_id(hat.member)}
         return made | {"circuit": circuit.name, "home": str(home), "known_elsewhere": known}
@@ -194,7 +230,11 @@ class _Recovery:
         for device, entries, last in await node.read(recovery.losses, member):
             self._call.note(_loss(device, entries, last))
         name = await node.read(recovery.name_of, member)
+        if self._name is None and not await node.read(recovery.is_named, member):
+            self._call.note(_("Its name is private and not known here: with --name it is called so in this home."))
         name = self._name or name
+        if others := await node.read(recovery.others_here, member):
+            self._call.note(_comes_beside(name, others))
         question = _("Retire all devices of {name} for ever and begin anew with this one.").format(name=name)
         confirm(self._call, name, question)
         hat = await node.write(recovery.move_in, self._call.home, self._keys, self._name)
@@ -208,17 +248,39 @@ class _Recovery:
             own, elsewhere, _always_on = await node.read(state.own_reach, hat)
             return elsewhere >= own
 
+        async def at_rest() -> bool:
+            return settled(self._call.home)
+
         self._call.progress(_("Signed; telling the circuit…"))
         async with network(self._call.home):
             door = Door(self._call, node, min(self._wait, 20.0), _refusal)
             door.knock(*addresses)
             known = await door.until(done, asks=False)
+            if known:
+                # A moment more, to hear whether somebody recovered the member before.
+                door.rest(_REST_SECONDS)
+                await door.until(at_rest, asks=False)
         self._call.progress("")
         if not known:
             self._call.note(
                 _("No other node has this yet. Run foodhub recover again, with the words, when one can be reached.")
             )
         return known
+
+
+def _require_counted(db: Any, hat: Hat) -> None:
+    """Make sure that this recovery counts: of two the first does, wherever it was made.
+
+    Raises:
+        RefusedError: `recovered_elsewhere`.
+    """
+    if is_retired(db, hat.device):
+        raise RefusedError(
+            "recovered_elsewhere",
+            N_("{name} was recovered in another home too, and that is what counts: nothing that is signed here does."),
+            N_("Enrol this home there: foodhub device add, then here: foodhub device enrol CODE"),
+            name=hat.name,
+        )
 
 
 def _loss(device: bytes, entries: int, last: int) -> str:

@@ -131,8 +131,7 @@ async def _prune(call: Call) -> int:
             total, dropped = await node.read(prunable_entries), 0
             while step := await node.write(prune_slice):
                 dropped += step
-                text = ngettext("{n} of {total} entry dropped", "{n} of {total} entries dropped", total)
-                call.progress(text.format(n=dropped, total=total))
+                call.progress(_("entries dropped: {n} of {total}").format(n=dropped, total=total))
             call.progress("")
             return dropped
         finally:

@@ -14,7 +14,9 @@ from foodhub.errors import FoodhubError
 from foodhub.node import live
 from foodhub.node.alerts import turned_away
 from foodhub.node.application import Node, Transaction, open_node
+from foodhub.node.clocks import doubt
 from foodhub.node.hat import Hat
+from foodhub.node.home import now
 from foodhub.words import _, say
 
 P = ParamSpec("P")
@@ -59,8 +61,15 @@ class Pen:
 
 def _say_turned_away(call: Call) -> None:
     """Warn that other nodes say of this one that nothing it signs counts; it has not heard so itself."""
-    for alert in turned_away([], [peer.reason for peer in live.peers(call.home) if peer.state == "refused"]):
+    for alert in turned_away([], live.refusals(call.home)):
         call.note("\n".join(say(FoodhubError(alert.code, alert.text, alert.hint))))
+
+
+async def _say_doubt(held: Pen) -> None:
+    """Warn where this machine's clock may be wrong: all that is signed bears its time, and deadlines go by that."""
+    found = await held.node.read(doubt, held.hat, now())
+    if found is not None:
+        held.call.note(" ".join(say(found)))
 
 
 def _say_busy(call: Call) -> None:
@@ -79,6 +88,7 @@ async def pen(call: Call) -> AsyncIterator[Pen]:
     async with open_node(call.home) as node:
         held = Pen(call, node, await node.hat(call.as_name))
         _say_turned_away(call)
+        await _say_doubt(held)
         node.tell_when_busy(lambda: _say_busy(call))
         yield held
         await held.do_duties()

@@ -22,15 +22,16 @@ from foodhub.node.mandates import as_owner, set_product_for
 from foodhub.node.products import (
     UNCHANGED,
     ProductRow,
-    add_product,
     find_product,
     new_product,
     put_product,
     read_count,
+    require_seller,
     stock_of,
 )
+from foodhub.node.rights import keeps
 from foodhub.node.sellers import seller_of
-from foodhub.quantity import parse_quantity
+from foodhub.quantity import COUNTED_IN, parse_quantity
 from foodhub.words import _
 
 _TEXTS = ("sku", "variant", "category", "description", "unit_name")
@@ -87,15 +88,19 @@ async def _add(call: Call, name: str, given: dict[str, Any]) -> ProductRow:
     if given["step"] is not None:
         more["step"] = _step(name, per, given["step"])
     on_hand = None if given["on_demand"] else read_count(name, per, given["on_hand"] or "0")
+    said = given["on_demand"] or given["on_hand"] is not None
 
     def add(tx: Transaction, hat: Hat) -> ProductRow:
         amount = parse_money(given["price"], currency(tx.db))
         seller = seller_of(tx.db, hat, call.for_name)
-        if seller.member == hat.member:
-            made = add_product(tx, hat, name, price=amount, price_per=per, on_hand=on_hand, more=more)
-            return _row(tx, hat.member, made)
+        own = seller.member == hat.member
+        if own:
+            require_seller(tx.db, hat)
         product = new_product(tx.db, seller.member, name, price=amount, price_per=per, more=more)
-        put_product(tx, hat, product, stock_of(product.local, on_hand), seller)
+        counted = said or not own or keeps(tx.db, hat, "stock")
+        put_product(tx, hat, product, stock_of(product.local, on_hand) if counted else None, None if own else seller)
+        if not counted:
+            call.note(_("Its stock is counted on another device of yours: say there how much there is of it."))
         return _row(tx, seller.member, base32_id(product.local))
 
     async with pen(call) as held:
@@ -187,8 +192,7 @@ def _changes(row: ProductRow, given: dict[str, Any]) -> tuple[dict[str, Any], ob
     before: PricePer = row.price_per  # type: ignore[assignment]
     per: PricePer = given["per"] or before
     if per != before:
-        unit = {"piece": "piece", "kg": "g", "l": "ml"}[per]
-        fields |= {"price_per": per, "unit": unit, "unit_value": 1, "step": default_step(per)}
+        fields |= {"price_per": per, "unit": COUNTED_IN[per], "unit_value": 1, "step": default_step(per)}
         if row.on_hand and given["on_hand"] is None and not given["on_demand"]:
             raise UsageError(
                 "count_again",

@@ -73,7 +73,7 @@ def draw_shortfalls(rows: list[ShortfallRow]) -> None:
             quantity(row.available, row.unit),
             quantity(row.ordered, row.unit),
             quantity(row.promised, row.unit),
-            row.reason,
+            row.reason if row.available < max(row.ordered, row.promised, 1) else _("enough for what is ordered"),
         )
         for row in rows
     ]

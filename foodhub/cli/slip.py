@@ -14,9 +14,10 @@ from foodhub.node.cycles import CycleRow, find_cycle, list_cycles
 from foodhub.node.hat import choose_hat
 from foodhub.node.home import now
 from foodhub.node.reading import open_reading
+from foodhub.node.reworking import ReworkRow, rework
 from foodhub.node.slips import Contradiction, SlipRow, compare, export_slips, list_slips, read_slips
-from foodhub.saying import ABOUT, SLIP_FAULTS, SLIP_RULES, counted, said, wished
-from foodhub.words import _
+from foodhub.saying import ABOUT, REWORKED, SLIP_FAULTS, SLIP_RULES, counted, said, wished
+from foodhub.words import _, ngettext
 
 _FILE: Any = click.Path(dir_okay=False, path_type=Path)
 
@@ -46,7 +47,9 @@ def slip_show(call: Call, cycle: str) -> int | None:
 
 def draw(rows: list[SlipRow]) -> None:
     """Print slips; nothing for none."""
+    several = len({row.buyer_id for row in rows}) > 1
     titles = (
+        *([_("customer")] if several else []),
         _("product"),
         _("hub"),
         _("about"),
@@ -59,6 +62,7 @@ def draw(rows: list[SlipRow]) -> None:
     )
     lines = [
         (
+            *([row.buyer] if several else []),
             row.product,
             row.hub,
             said(ABOUT, row.about),
@@ -72,7 +76,7 @@ def draw(rows: list[SlipRow]) -> None:
         for row in rows
     ]
     if rows:
-        table(titles, lines, right=(4, 5, 6, 7))
+        table(titles, lines, right=tuple(several + column for column in (4, 5, 6, 7)))
 
 
 @command(
@@ -102,6 +106,65 @@ async def _export(call: Call, cycle: str) -> bytes:
     async with pen(call) as held:
         row = await held.node.read(find_cycle, cycle, now())
         return await held.node.rehearse(export_slips, held.hat, row)
+
+
+@command(
+    "slip check",
+    examples=['foodhub slip check "Week 48"', 'foodhub slip check "Week 48" --json'],
+    more=N_(
+        "Where a hub or group lets all its customers read all wishes, this home shares everything out again by the same"
+        " rules. The same fingerprint in all confirmations then shows that everybody was told the same. Exit code 1 if"
+        " something else follows. Elsewhere compare slips: foodhub slip compare ONE OTHER"
+    ),
+)
+@argument("cycle")
+@pass_call
+def slip_check(call: Call, cycle: str) -> int | None:
+    """Work out again what everybody gets, where all wishes may be read."""
+    with open_reading(call.home) as db:
+        rows = rework(db, choose_hat(db, call.as_name), find_cycle(db, cycle, now()), now())
+    if not rows:
+        call.note(_("Nothing is confirmed yet. What everybody gets is worked out after the close."))
+    show(call, rows, lambda: _draw_reworked(rows))
+    for row in rows:
+        _note_reworked(call, row)
+    return ExitCode.FAILED if any(row.state == "other" for row in rows) else None
+
+
+def _draw_reworked(rows: list[ReworkRow]) -> None:
+    titles = (_("hub"), _("products"), _("customers"), _("fingerprint"), _("worked out again"))
+    lines = [
+        (row.hub, row.products or "", row.customers or "", row.fingerprint[:16], said(REWORKED, row.state))
+        for row in rows
+    ]
+    if rows:
+        table(titles, lines, right=(1, 2))
+    found = [(row.hub, each.product, said(REWORKED, each.code)) for row in rows for each in row.differences]
+    if found:
+        say()
+        table((_("hub"), _("product"), _("what is wrong")), found)
+
+
+def _note_reworked(call: Call, row: ReworkRow) -> None:
+    """Say beside the table what it means, and what can be done."""
+    if row.state == "other":
+        call.note(_("{hub} confirmed something else than follows from all wishes. Ask it why.").format(hub=row.hub))
+    if row.state == "not_shown":
+        call.note(
+            _("{hub} has not shown you all wishes. Compare with others: foodhub slip compare ONE OTHER").format(
+                hub=row.hub
+            )
+        )
+    if row.state == "apart":
+        text = _("What {hub} shows and what it confirmed to you are of two allocations. Ask it why if that stays so.")
+        call.note(text.format(hub=row.hub))
+    if row.unseen:
+        text = ngettext(
+            "Of {n} order you may read no receipt from before the close; for it {hub} has only its word.",
+            "Of {n} orders you may read no receipts from before the close; for these {hub} has only its word.",
+            row.unseen,
+        )
+        call.note(text.format(n=row.unseen, hub=row.hub))
 
 
 @command(

@@ -1,5 +1,6 @@
 """`foodhub standing`: what a member orders at every opening of a cycle, by itself."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from foodhub.catalog.naming import id_bytes
@@ -114,7 +115,8 @@ def _data(row: StandingRow) -> dict[str, Any]:
     data: dict[str, Any] = plain(row)
     del data["statement"]
     names = ("product", "price_per", "quantity", "tolerance")
-    return data | {"lines": [dict(zip(names, line, strict=True)) for line in row.lines]}
+    since = datetime.fromtimestamp(row.since / 1000, UTC).isoformat()
+    return data | {"since": since, "lines": [dict(zip(names, line, strict=True)) for line in row.lines]}
 
 
 def _lines(row: StandingRow) -> str:
@@ -123,7 +125,7 @@ def _lines(row: StandingRow) -> str:
 
 def draw(rows: list[StandingRow], *, ended: bool = False) -> None:
     """Print standing orders, which may have been `ended` just now; nothing for none."""
-    states = [_("ended") if ended else _("paused") if row.paused else _("goes on") for row in rows]
+    states = [_("at an end") if ended else _("paused") if row.paused else _("goes on") for row in rows]
     lines = [(row.hub, _lines(row), state, row.id[:8]) for row, state in zip(rows, states, strict=True)]
     if rows:
         table((_("hub"), _("order"), _("state"), _("id")), lines)

@@ -136,6 +136,11 @@ def _set_role(call: Call, member: str, role: str, change: Change, question: str)
 
     def draw() -> None:
         if data["changed"] and not call.dry_run:
+            if not data["roles"]:
+                # Its name counted in its role alone, so it can only be named by its id from now on.
+                text = _("{member} has no role now. To give one back: foodhub circuit grant {id} ROLE")
+                say(text.format(member=data["member"], id=data["member_id"][:8]))
+                return
             text = _("{member} is now: {roles}.")
             say(text.format(member=data["member"], roles=", ".join(said(ROLES, each) for each in data["roles"])))
 
@@ -150,7 +155,7 @@ async def _sign_role(call: Call, member: str, role: str, change: Change, questio
         if changed:
             confirm(call, held.hat.name, question.format(member=shown(row), role=said(ROLES, role)))
             await held.sign(change, row, role)
-        return {"member": shown(row), "changed": changed, "roles": await _roles(held, row)}
+        return {"member": shown(row), "member_id": row.id, "changed": changed, "roles": await _roles(held, row)}
 
 
 async def _roles(held: Pen, row: state.MemberRow) -> list[str]:

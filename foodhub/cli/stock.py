@@ -1,6 +1,6 @@
 """`foodhub stock set`, `show` and `case`: counting, cases, and where every unit is."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,8 +11,8 @@ from foodhub.cli.allot import read_own, split_pairs
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
-from foodhub.cli.leaving import confirm_leaving, delivered
 from foodhub.cli.output import say, show, table
+from foodhub.cli.recounting import confirm_leaving, delivered
 from foodhub.cli.speaking import about_producer, for_owner
 from foodhub.errors import N_, UsageError
 from foodhub.node.cycles import CycleRow
@@ -175,12 +175,32 @@ def draw_stock(rows: Sequence[StockRow]) -> None:
     held = [_aside_line(row, number) for row in rows for number in range(len(row.aside))]
     if held:
         say()
-        names = (_("product"), _("cycle"), _("hub"), _("set aside"), _("promised"), _("given back"), _("asked back"))
-        table(names, held, right=(3, 4, 5))
+        names = (_("product"), _("cycle"), _("hub"), _("set aside"), _("promised"), _("free"), _("given back"))
+        table([*names, _("asked back")], held, right=(3, 4, 5, 6))
     for row in rows:
         if row.short:
             text = _("Short of {product}: {amount} more is set aside than there is.")
             say(text.format(product=row.product, amount=quantity(row.short, row.unit)))
+            for line in _ways_out(row):
+                say(line)
+
+
+def _ways_out(row: StockRow) -> Iterator[str]:
+    """Yield what a producer can do of whose goods more is set aside than there is."""
+    word, left = row.product_id[:8], row.short
+    for each in row.aside:
+        back = min(left, each.set_aside - each.promised)
+        if back > 0:
+            left -= back
+            keep = quantity(each.set_aside - back, row.unit).replace(" ", "")
+            command = f'foodhub allot lower "{each.cycle}" {word}={keep} --to "{each.hub}"'
+            yield "  " + _("Ask back what is not promised: {command}").format(command=command)
+    for each in row.aside if left > 0 else ():
+        if each.promised:
+            command = f'foodhub shortfall "{each.cycle}" {word}=QUANTITY --to "{each.hub}" --reason TEXT'
+            yield "  " + _("What is promised stays promised; if there is less of it, say so: {command}").format(
+                command=command
+            )
 
 
 def _product_line(row: StockRow) -> tuple[Any, ...]:
@@ -189,6 +209,7 @@ def _product_line(row: StockRow) -> tuple[Any, ...]:
     ]
     if row.mode != "counted":
         amounts[2] = ""  # on demand there is no end to it, and where a cycle has a quantity it is another in each
+        amounts[1] = amounts[1] if len({each.cycle_id for each in row.aside}) <= 1 else ""
     return row.product, said(STOCK_MODES, row.mode), *amounts, _case(row), row.product_id[:8]
 
 
@@ -211,8 +232,11 @@ def _aside_line(row: StockRow, number: int) -> tuple[Any, ...]:
         asked = _("to keep {amount}").format(amount=quantity(each.lowered, row.unit))
     elif each.override:
         asked = _("taken back without waiting")
-    amounts = [quantity(amount, row.unit) for amount in (each.set_aside, each.promised, each.returned)]
-    return row.product, each.cycle, each.hub, *amounts, asked
+    free = "" if each.free is None else quantity(each.free, row.unit)
+    aside, promised, returned = (
+        quantity(amount, row.unit) for amount in (each.set_aside, each.promised, each.returned)
+    )
+    return row.product, each.cycle, each.hub, aside, promised, free, returned, asked
 
 
 @command(

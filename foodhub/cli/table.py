@@ -188,6 +188,7 @@ COMMANDS: Mapping[str, Entry] = {
         N_("Check your share, and compare it with that of others."),
         commands={
             "show": Entry(N_("Show your slips of a cycle, worked out again."), "slip"),
+            "check": Entry(N_("Work out again what everybody gets, where all wishes may be read."), "slip"),
             "export": Entry(N_("Write your slips of a cycle to a file that others can check."), "slip"),
             "compare": Entry(N_("Compare two files of slips: can both be true?"), "slip"),
         },

@@ -100,7 +100,7 @@ def _iso(wanted: str, zone: tzinfo) -> datetime | None:
 
 
 def _stepped(wanted: str, here: datetime, zone: tzinfo) -> datetime | None:
-    """Read "now" and "+3d": hours are time that passes, days are days of the calendar."""
+    """Read "now" and "+3d", up to a whole minute: hours are time that passes, days are days of the calendar."""
     if wanted in _NOW:
         return here
     match = _STEP.fullmatch(wanted)
@@ -108,8 +108,15 @@ def _stepped(wanted: str, here: datetime, zone: tzinfo) -> datetime | None:
         return None
     number, unit = int(match["number"]), match["unit"]
     if unit in _HOURS:
-        return (here.astimezone(UTC) + timedelta(seconds=number * _HOURS[unit])).astimezone(zone)
-    return _real(here + timedelta(days=number * _LONG[unit])) if unit in _LONG else None
+        return _minute((here.astimezone(UTC) + timedelta(seconds=number * _HOURS[unit])).astimezone(zone))
+    return _minute(_real(here + timedelta(days=number * _LONG[unit]))) if unit in _LONG else None
+
+
+def _minute(found: datetime) -> datetime:
+    """Return the whole minute at or after a moment: what is shown has no seconds, so none may be hidden in it."""
+    moment = found.astimezone(UTC)
+    whole = moment.replace(second=0, microsecond=0)
+    return (whole if whole == moment else whole + timedelta(minutes=1)).astimezone(found.tzinfo)
 
 
 def _spoken(wanted: str, here: datetime, zone: tzinfo) -> datetime | None:

@@ -16,14 +16,16 @@ from foodhub.cli.output import cell, say, show, table
 from foodhub.cli.running import Pen, pen, run
 from foodhub.cli.speaking import told, told_by
 from foodhub.errors import N_, UsageError
+from foodhub.money import line_amount
 from foodhub.node import wishes as node_wishes
 from foodhub.node.application import Transaction
 from foodhub.node.cycles import find_cycle
 from foodhub.node.hat import Hat, choose_hat, shown_name
 from foodhub.node.home import now
+from foodhub.node.pasted_wish import read_pasted_wish
 from foodhub.node.reading import open_reading
 from foodhub.node.wanted import Wanted, read_changes
-from foodhub.node.wish_file import HouseholdWish, pasted_pairs, read_pasted_wish, read_wishes
+from foodhub.node.wish_file import HouseholdWish, read_wishes
 from foodhub.node.wishes import (
     WishRow,
     WishTable,
@@ -32,7 +34,7 @@ from foodhub.node.wishes import (
     wisher,
     without_wish,
 )
-from foodhub.saying import TOLD, said, titled, wished
+from foodhub.saying import TOLD, money, said, titled, wished
 from foodhub.words import _, ngettext
 
 _STANDARD_INPUT = Path("-")
@@ -104,7 +106,9 @@ async def _after_duties(held: Pen, cycle: str) -> WishTable:
 def _question(wishes: Wishes) -> str:
     lines = []
     for wish in wishes:
-        lines.append(cell(wish.household))
+        total = sum(line_amount(each.terms.price, each.terms.price_per, each.amount) for each in wish.wanted)
+        currency = next((each.terms.currency for each in wish.wanted), "")
+        lines.append(cell(titled(wish.household, money(total, currency) if total else "")))
         lines += [cell(f"  {_amount(each)}  {each.row.name}") for each in wish.wanted]
     return "\n".join([_("This is wanted:"), *lines])
 
@@ -175,7 +179,7 @@ def wish_paste(call: Call, cycle: str, household: str, text: tuple[str, ...]) ->
     def read(tx: Transaction, hat: Hat) -> Wishes:
         row = find_cycle(tx.db, cycle, tx.now)
         buyer = wisher(tx.db, hat, household, told(call))
-        pairs = pasted_pairs(*read_pasted_wish(tx.db, row, group_exchange(tx.db, hat, row), message))
+        pairs = read_pasted_wish(tx.db, row, group_exchange(tx.db, hat, row), message)
         wanted = read_changes(tx.db, row, pairs)
         return [HouseholdWish(shown_name(tx.db, buyer.member), buyer, wanted)]
 
@@ -185,7 +189,10 @@ def wish_paste(call: Call, cycle: str, household: str, text: tuple[str, ...]) ->
 @command(
     "wish table",
     examples=['foodhub wish table "Week 48"', 'foodhub wish table "Week 48" --json'],
-    more=N_("A group sees all wishes, a household its own. Cases are those of the last tally."),
+    more=N_(
+        "A group sees all wishes, a household its own, and those of all where its group lets everybody read them. Cases"
+        " are those of the last tally."
+    ),
 )
 @argument("cycle")
 @pass_call

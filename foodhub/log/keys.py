@@ -57,10 +57,10 @@ class SigningKey:
 
 def verify(use: str, public: bytes, message: bytes, signature: bytes) -> bool:
     """Say whether `signature` is one of `public` over `message` for this use; malformed input is False."""
-    return _holds(public, _SIGNATURE_TAG[use] + message, signature)
+    return holds(public, _SIGNATURE_TAG[use] + message, signature)
 
 
-def _holds(public: bytes, message: bytes, signature: bytes) -> bool:
+def holds(public: bytes, message: bytes, signature: bytes) -> bool:
     """Verify as libsodium does: s below the order of the group, no key or R of small order, no cofactor."""
     if len(signature) != 64 or len(public) != 32:
         return False

@@ -11,10 +11,12 @@ import msgspec
 from foodhub.catalog.naming import base32_id
 from foodhub.errors import N_, RefusedError
 from foodhub.node import deputy_alerts
-from foodhub.node.hat import Hat, hats
+from foodhub.node.hat import Hat, hats, shown_name
 from foodhub.node.home import now
-from foodhub.node.standing import fallen
-from foodhub.node.trade_alerts import trade_alerts
+from foodhub.node.standing import fallen, without_role
+from foodhub.node.trade_alerts import RECENT, trade_alerts
+from foodhub.store.place import misplaced
+from foodhub.store.schema import CONFIRMED
 
 NEWER_REMEMBERED = 7 * 86_400_000
 """How long (ms) after a newer program was met it is worth a warning."""
@@ -36,7 +38,12 @@ def alerts(db: sqlite3.Connection) -> list[Alert]:
     """Return what the user of a home should know and do something about, the gravest first."""
     own = hats(db)
     found = [_alert(error) for hat in own if (error := fallen(db, hat)) is not None]
+    found += [_alert(error) for hat in own if (error := without_role(db, hat)) is not None]
+    shut = misplaced(db)
+    # Where nobody of the home may sign, the home itself is said to be read-only.
+    found += [_alert(RefusedError("member_read_only", *_SHUT, name=name)) for name in shut if len(shut) < len(own)]
     found += [alert for hat in own for alert in _own_forks(db, hat)]
+    found += [alert for hat in own for alert in _set_aside(db, hat)]
     forked = _forks_of_others(db)
     (wanted,) = db.execute("SELECT count(*) FROM wanted").fetchone()
     newer = db.execute(
@@ -53,6 +60,11 @@ def alerts(db: sqlite3.Connection) -> list[Alert]:
         _alert(RefusedError("close_awaited", *deputy_alerts.TEXTS, **details))
         for hat in own
         for details in deputy_alerts.closes_awaited(db, hat, now())
+    ]
+    found += [
+        _alert(RefusedError("claim_waits", *_CLAIMED, name=name, id=claimer))
+        for hat in own
+        for name, claimer in _claims(db, hat)
     ]
     found += [_alert(RefusedError("words_unconfirmed", *_UNCONFIRMED, name=name)) for name in _unconfirmed(db)]
     if wanted:
@@ -71,6 +83,21 @@ def _own_forks(db: sqlite3.Connection, hat: Hat) -> list[Alert]:
     )
     texts = _DEVICE_FORKED
     return [_alert(RefusedError("device_forked", *texts, name=hat.name, device=base32_id(key)[:8])) for (key,) in rows]
+
+
+def _set_aside(db: sqlite3.Connection, hat: Hat) -> list[Alert]:
+    """Warn of entries of a member's retired devices that count nowhere, until they were dealt with from here."""
+    if fallen(db, hat) is not None:
+        return []
+    (count,) = db.execute(
+        'SELECT coalesce(sum(l.held - max(l."limit" - 1, coalesce(n.value, 0))), 0) FROM log l'
+        " JOIN device d ON d.key = l.author"
+        " LEFT JOIN meta n ON n.key = 'dealt_with:' || lower(hex(l.author)) || ':' || l.log"
+        ' WHERE d.member = ? AND d.retired AND l.log > 0 AND l."limit" > 0'
+        ' AND l.held >= max(l."limit", coalesce(n.value, 0) + 1)',
+        (hat.member,),
+    ).fetchone()
+    return [_alert(RefusedError("entries_aside", *_ASIDE, name=hat.name, n=count))] if count else []
 
 
 def _forks_of_others(db: sqlite3.Connection) -> int:
@@ -92,6 +119,18 @@ def _unconfirmed(db: sqlite3.Connection) -> list[str]:
     return [name for (name,) in rows]
 
 
+def _claims(db: sqlite3.Connection, hat: Hat) -> list[tuple[str, str]]:
+    """Return the names of those for whom a hat writes, and the ids of homes that say they are them, unconfirmed."""
+    rows = db.execute(
+        "SELECT r.member, p.id FROM represented r JOIN party o ON o.ref = r.owner JOIN claim f ON f.member = r.member"  # noqa: S608 - names of ours
+        " JOIN party p ON p.ref = f.owner WHERE o.id = ? AND NOT r.ended AND f.timestamp > ?"
+        " AND NOT EXISTS (SELECT 1 FROM member g WHERE g.id = p.id AND g.removed)"
+        f" AND NOT EXISTS (SELECT 1 FROM {CONFIRMED.format('')} k WHERE k.member = r.member) ORDER BY f.timestamp",
+        (hat.member, now() - RECENT),  # anybody can say so; what nobody confirmed for long is no claim
+    )
+    return [(shown_name(db, member), base32_id(claimer)[:8]) for member, claimer in rows]
+
+
 def turned_away(known: Iterable[Alert], reasons: Iterable[str]) -> list[Alert]:
     """Return what peers say of us who turn this node away for `reasons`, where the log does not say it here yet."""
     codes = {alert.code for alert in known}
@@ -110,16 +149,28 @@ _TURNED_AWAY = {
     ),
     "device_retired": (
         N_("Other nodes turn this one away: they say that this device was retired."),
-        N_("It can be enrolled anew: foodhub device add, on another device of the member."),
+        N_("Enrol it anew: foodhub device add on another device of the member, then foodhub device enrol CODE here."),
     ),
 }
 _DEVICE_FORKED = (
     N_("The device {device} of {name} signed two different entries at one place: from there on none counts."),
     N_("Enrol it anew: foodhub device add, here. What is lost can be said again here: foodhub disputed reissue"),
 )
+_SHUT = (
+    N_("{name} may not sign in this home, though others may: it was copied or set back, or lacks the keys of {name}."),
+    N_("See why with: foodhub doctor. New keys for {name} come with: foodhub device enrol CODE, or foodhub recover"),
+)
+_ASIDE = (
+    N_("Entries of {name} that count nowhere: {n}."),
+    N_("See them with: foodhub disputed. Say again what is still wanted: foodhub disputed reissue"),
+)
 _FORKED = (
     N_("Logs of others that say two different things at one place: {n}. From there on they count nowhere."),
     N_("See what was set aside: foodhub disputed"),
+)
+_CLAIMED = (
+    N_("A home ({id}) says that it is {name}, for whom you write."),
+    N_('Ask {name} by another way whether that is so, then: foodhub member confirm "{name}"'),
 )
 _UNCONFIRMED = (
     N_("The recovery words of {name} were never asked back: without them nothing brings it back if all is lost."),

@@ -11,28 +11,27 @@ from dataclasses import replace
 
 import msgspec
 
-from foodhub.catalog.naming import base32_id, find
+from foodhub.catalog.naming import base32_id, find, full_name
 from foodhub.catalog.product import ordered_unit
+from foodhub.catalog.statements import Product
 from foodhub.errors import N_, NotThereError, RefusedError
 from foodhub.log.header import Log
 from foodhub.node.bought import Bought
 from foodhub.node.buyers import Buyer
-from foodhub.node.cycles import CycleRow, find_cycle, list_cycles, require_hub
+from foodhub.node.cycles import CycleRow, find_cycle, hub_removed, list_cycles, require_hub
 from foodhub.node.exchanges import Exchange, exchange_of
 from foodhub.node.hat import Hat, shown_name
+from foodhub.node.households import unwritable
 from foodhub.node.products import product_statement
 from foodhub.node.running import require_running
 from foodhub.node.sellers import in_name_of, require_stock, seller_of
 from foodhub.node.shelf import Aside, CycleKey, Shelf, asides_of, shelf_of
 from foodhub.node.standing import require_standing
-from foodhub.orders.reserving import Lower
+from foodhub.orders.reserving import Lower, Shortfall
 from foodhub.orders.statements import Allot, derived_id
-from foodhub.quantity import format_quantity
+from foodhub.quantity import COUNTED_IN, format_quantity
 from foodhub.store.entries import log_row
 from foodhub.store.transaction import Transaction
-
-UNITS = {"piece": "piece", "kg": "g", "l": "ml"}
-"""In what goods are counted, by what their price is for."""
 
 
 class AllotmentRow(msgspec.Struct, frozen=True):
@@ -63,19 +62,11 @@ class AllotmentRow(msgspec.Struct, frozen=True):
 
 def list_allotments(db: sqlite3.Connection, cycle: CycleRow) -> list[AllotmentRow]:
     """Return what this home may know of a cycle's products: as their producer, or as a hub."""
-    owner, local = cycle.key
     found: dict[tuple[bytes, bytes, bytes], Aside] = {}
     for producer, each in _all_asides(db, cycle.key):
         key = (each.hub, producer, each.product)
         found[key] = _together(found[key], each) if key in found else each
-    told = {
-        (hub, producer, product): (ordered, promised)
-        for hub, producer, product, ordered, promised in db.execute(
-            "SELECT h.id, t.producer, t.product, t.ordered, t.promised FROM total t JOIN party h ON h.ref = t.owner"
-            " WHERE t.cycle_owner = ? AND t.cycle = ?",
-            (owner, local),
-        )
-    }
+    told = _totals(db, cycle.key)
     selling = {hub: exchange_of(db, hub, cycle) is not None for hub in {hub for hub, *_ in (*found, *told)}}
     written, bought = _written(db, cycle.key), Bought(db, [cycle])
     rows = []
@@ -88,11 +79,11 @@ def list_allotments(db: sqlite3.Connection, cycle: CycleRow) -> list[AllotmentRo
         writer, means = written.get((hub, producer, product), (None, ""))
         rows.append(
             AllotmentRow(
-                product=f"{name}, {variant}" if variant else name,
+                product=full_name(name, variant),
                 product_id=base32_id(product),
                 producer=shown_name(db, producer),
                 producer_id=base32_id(producer),
-                unit=UNITS[per],
+                unit=COUNTED_IN[per],
                 set_aside=aside.quantity,
                 promised=bought.promised(cycle.key, hub, (producer, product), promised, held),
                 ordered=ordered,
@@ -106,6 +97,16 @@ def list_allotments(db: sqlite3.Connection, cycle: CycleRow) -> list[AllotmentRo
             )
         )
     return sorted(rows, key=lambda row: (row.hub, row.producer, row.product, row.product_id))
+
+
+def _totals(db: sqlite3.Connection, cycle: CycleKey) -> dict[tuple[bytes, bytes, bytes], tuple[int, int]]:
+    """Return what hubs told of (hub, producer, product): how much is ordered, and promised."""
+    rows = db.execute(
+        "SELECT h.id, t.producer, t.product, t.ordered, t.promised FROM total t JOIN party h ON h.ref = t.owner"
+        " WHERE t.cycle_owner = ? AND t.cycle = ?",
+        cycle,
+    )
+    return {(hub, producer, product): (ordered, promised) for hub, producer, product, ordered, promised in rows}
 
 
 def _together(one: Aside, other: Aside) -> Aside:
@@ -158,15 +159,6 @@ def set_aside(db: sqlite3.Connection, hub: bytes, device: bytes, cycle: CycleRow
     return {(producer, product): max(quantity, 0) for producer, product, quantity in rows}
 
 
-def free_stock(db: sqlite3.Connection, producer: bytes, product: bytes, cycle: CycleKey | None = None) -> int | None:
-    """Return how much stock is not set aside (pieces, g or ml); None on demand, below zero when short.
-
-    Of goods with a quantity for each cycle it is what is free in `cycle`. What left the shelf before the stock was
-    counted is in the count already.
-    """
-    return shelf_of(db, producer).free(product, cycle)
-
-
 def everything_free(db: sqlite3.Connection, hat: Hat, cycle: CycleRow, hub: bytes | None = None) -> dict[bytes, int]:
     """Return, for each of our counted products that a hub sells in the cycle, what could be set aside for it in all.
 
@@ -201,13 +193,7 @@ def supplied(db: sqlite3.Connection, cycle: CycleRow, hub: bytes | None = None) 
     if exchange is None:
         raise _not_in_cycle(db, cycle, hub)
     if exchange.removed:
-        raise RefusedError(
-            "hub_removed",
-            N_('{hub} was removed from the circuit: nobody answers orders in "{cycle}" any more.'),
-            N_("Look for another cycle: foodhub cycle list"),
-            hub=name,
-            cycle=cycle.name,
-        )
+        raise hub_removed(name, cycle)
     if not exchange.own_supplier:
         raise RefusedError(
             "supplied_by_another",
@@ -297,8 +283,10 @@ def allot(
     return sum(isinstance(each, Allot) or each.override for each in statements)
 
 
-def tell_hub(tx: Transaction, hat: Hat, seller: Buyer, hub: bytes, statements: Sequence[Allot | Lower]) -> None:
-    """Sign what a seller says of stock set aside, for the hub alone.
+def tell_hub(
+    tx: Transaction, hat: Hat, seller: Buyer, hub: bytes, statements: Sequence[Allot | Lower | Shortfall]
+) -> None:
+    """Sign what a seller says of stock set aside, or lacking, for the hub alone.
 
     Raises:
         RefusedError: `no_box_key`, while the hub can't be written to.
@@ -306,8 +294,7 @@ def tell_hub(tx: Transaction, hat: Hat, seller: Buyer, hub: bytes, statements: S
     try:
         tx.append(hat.member, Log.TRADE, [seller.enclose(each) for each in statements], readers=[hub])
     except LookupError:
-        name = shown_name(tx.db, hub)
-        raise RefusedError("no_box_key", N_("{hub} can't be written to yet."), N_("Sync first."), hub=name) from None
+        raise unwritable(tx.db, hub) from None
 
 
 def _raised(db: sqlite3.Connection, held: Aside, quantity: int) -> list[Allot | Lower]:
@@ -327,8 +314,13 @@ def _raised(db: sqlite3.Connection, held: Aside, quantity: int) -> list[Allot | 
     return found
 
 
-def _check(db: sqlite3.Connection, hat: Hat, exchange: Exchange, shelf: Shelf, held: Aside, quantity: int) -> None:
-    statement = product_statement(db, hat.member, held.product)
+def _sold(db: sqlite3.Connection, hat: Hat, exchange: Exchange, product: bytes) -> Product:
+    """Return a product of ours that a hub sells.
+
+    Raises:
+        RefusedError: `not_your_product`, `not_in_cycle`.
+    """
+    statement = product_statement(db, hat.member, product)
     if statement is None:
         raise RefusedError(
             "not_your_product",
@@ -336,8 +328,7 @@ def _check(db: sqlite3.Connection, hat: Hat, exchange: Exchange, shelf: Shelf, h
             N_('Which products are yours: foodhub product list --producer "{name}"'),
             name=hat.name,
         )
-    unit = ordered_unit(statement)
-    if not exchange.sells(hat.member, held.product):
+    if not exchange.sells(hat.member, product):
         raise RefusedError(
             "not_in_cycle",
             N_("{name} is not sold by {hub} in this cycle."),
@@ -345,6 +336,17 @@ def _check(db: sqlite3.Connection, hat: Hat, exchange: Exchange, shelf: Shelf, h
             name=statement.name,
             hub=shown_name(db, exchange.aggregator),
         )
+    return statement
+
+
+def _check(db: sqlite3.Connection, hat: Hat, exchange: Exchange, shelf: Shelf, held: Aside, quantity: int) -> None:
+    """Make sure that a hub may have so much of a product in all.
+
+    Raises:
+        RefusedError: see `allot`.
+    """
+    statement = _sold(db, hat, exchange, held.product)
+    unit = ordered_unit(statement)
     free = shelf.free(held.product, held.cycle)
     if free is None:
         raise RefusedError(
@@ -370,12 +372,23 @@ def _check(db: sqlite3.Connection, hat: Hat, exchange: Exchange, shelf: Shelf, h
             name=statement.name,
         )
     if quantity - held.quantity > free:
-        raise RefusedError(
-            "not_enough_stock",
-            N_("Only {free} of {name} is free, besides {held} that is set aside already."),
-            N_('Set at most {most} aside, or count the stock again with: foodhub stock set "{name}"=N'),
-            name=statement.name,
-            free=format_quantity(max(free, 0), unit),
-            held=format_quantity(held.quantity, unit),
-            most=format_quantity(held.quantity + max(free, 0), unit),
-        )
+        raise _not_enough(shelf, held, statement, max(free, 0))
+
+
+def _not_enough(shelf: Shelf, held: Aside, product: Product, free: int) -> RefusedError:
+    """Return why no more of a product can be set aside: what is free, and where the rest is."""
+    elsewhere, unit = shelf.elsewhere(held), ordered_unit(product)
+    return RefusedError(
+        "not_enough_stock",
+        N_("Only {free} of {name} is free: {elsewhere} is set aside elsewhere, {held} here already.")
+        if elsewhere
+        else N_("Only {free} of {name} is free, besides {held} that is set aside already."),
+        N_('See where it is: foodhub stock show "{name}". What is not promised there, you can ask back: allot lower')
+        if elsewhere
+        else N_('Set at most {most} aside, or count the stock again with: foodhub stock set "{name}"=N'),
+        name=product.name,
+        free=format_quantity(free, unit),
+        held=format_quantity(held.quantity, unit),
+        most=format_quantity(held.quantity + free, unit),
+        elsewhere=format_quantity(elsewhere, unit),
+    )

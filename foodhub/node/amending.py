@@ -15,10 +15,10 @@ from foodhub.node.orders import OrderRow
 from foodhub.node.placements import Placement, placements
 from foodhub.node.placing import append_order, order_is_the_sum, require_open, require_own_household, require_sold
 from foodhub.node.standing import require_standing
-from foodhub.node.supplies import sum_id
 from foodhub.node.wanted import Wanted, order_line, require_offered
 from foodhub.orders.order import after
 from foodhub.orders.statements import Order, OrderLine
+from foodhub.orders.sums import sum_id
 from foodhub.store.transaction import Transaction
 
 
@@ -96,8 +96,8 @@ def amend_order(
             be amended.
     """
     buyer = buyer or as_itself(tx.db, hat)
-    after(order.state, "amend")
     cycle, held = _own_order(tx, hat, buyer, order)
+    after(order.state, "amend")
     seller = exchange_of(tx.db, held[0].hub, cycle)
     # What was refused is not in the order that is shown either.
     standing = [each for each in held if each.state(confirmed=False) not in {"cancelled", "refused"}]

@@ -113,11 +113,16 @@ class News:
         self._ring.set()
 
     async def wait(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - not an error when it runs out: there is no news
-        """Wait for a change; return whether there was one before `timeout` (seconds) ran out."""
+        """Wait for a change; return whether there was one before `timeout` (seconds) ran out.
+
+        Raises:
+            FoodhubError: `home_is_newer`: whoever goes on would misread what the newer program writes.
+        """
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             version = await self._store.data_version()
             if version != self._seen:
+                await self._store.require_current()
                 self._seen = version
                 self._ring.clear()
                 return True

@@ -13,7 +13,7 @@ from foodhub.node.exchanges import Exchange
 from foodhub.node.hat import Hat
 from foodhub.node.households import basket_numbers, has_keys
 from foodhub.orders.closing import Baskets, baskets_id
-from foodhub.orders.parts import in_parts, whole
+from foodhub.orders.parts import in_parts, newest
 from foodhub.store.transaction import Transaction
 
 Row = tuple[int, list[tuple[bytes, bytes, int]]]
@@ -48,10 +48,8 @@ def _cut(rows: Iterable[Row]) -> list[list[Row]]:
 
 def baskets_of(db: sqlite3.Connection, group: bytes, cycle: tuple[bytes, bytes]) -> list[Row]:
     """Return what is in each basket of a group in a cycle (owner, local id); nothing until all parts are here."""
-    parts = _parts(db, group, cycle)
-    newest = max((each.version for each in parts), default=0)
     found: defaultdict[int, list[tuple[bytes, bytes, int]]] = defaultdict(list)
-    for part in whole(each for each in parts if each.version == newest):
+    for part in newest(_parts(db, group, cycle)):
         for number, lines in part.rows:
             found[number] += lines
     return sorted(found.items())

@@ -8,13 +8,12 @@ have been told that it is in the group hears that it left. Who has no keys is le
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
 from foodhub.node.buyers import Buyer
 from foodhub.node.cycles import cycle_at
 from foodhub.node.exchanges import exchange_of
-from foodhub.node.hat import Hat, shown_name
-from foodhub.node.households import has_keys
+from foodhub.node.hat import Hat
+from foodhub.node.households import has_keys, unwritable
 from foodhub.node.running import is_running
 from foodhub.orders.hands import Belong
 from foodhub.orders.statements import derived_id
@@ -41,8 +40,7 @@ def say_belong(tx: Transaction, hat: Hat, owner: Buyer, said: Belong) -> None:
         RefusedError: `no_box_key`, while the group that it joins can't be written to. Any group can be left.
     """
     if not said.left and not has_keys(tx.db, said.group):
-        name = shown_name(tx.db, said.group)
-        raise RefusedError("no_box_key", N_("{hub} can't be written to yet."), N_("Sync first."), hub=name)
+        raise unwritable(tx.db, said.group)
     tell_belong(tx, hat, owner, said)
 
 

@@ -229,7 +229,7 @@ def read_book(
     Once it has closed, `counted` are the versions that count for the close `at` (ms).
     """
     book = Book(at=at)
-    for when, receipt in _receipts_of(db, member, cycle, device):
+    for when, receipt in receipts_of(db, member, cycle, device):
         book.note(receipt, when)
     for held in book.held.values():
         held.answer = answer_of(db, member, held.place)
@@ -264,9 +264,7 @@ def _enter(book: Book, key: Product, rows: Sequence[Row], promised: dict[tuple[P
             book._lack(held, key, row.quantity - max(covered, 0))  # noqa: SLF001 - it is made here
 
 
-def _receipts_of(
-    db: sqlite3.Connection, member: bytes, cycle: CycleRow, device: bytes
-) -> Iterable[tuple[int, Receipt]]:
+def receipts_of(db: sqlite3.Connection, member: bytes, cycle: CycleRow, device: bytes) -> Iterable[tuple[int, Receipt]]:
     """Return the receipts of a cycle with their times (ms), those of the device named before those of its heirs."""
     generation = {key: number for number, key in enumerate(line_of(db, device))}
     rows = db.execute(

@@ -14,7 +14,8 @@ from foodhub.node.cycles import CycleRow, moment
 from foodhub.node.exchanges import exchange_of, exchanges_of, left_out_of_direct, outgoing_of, plan_of
 from foodhub.node.finding import Finding, bad, warning
 from foodhub.node.hat import Hat, shown_name
-from foodhub.node.planning import currencies_of, has_box_key
+from foodhub.node.households import has_keys
+from foodhub.node.planning import currencies_of
 from foodhub.node.standing import is_removed, roles_of
 from foodhub.orders.cycle import deadline_fault
 from foodhub.orders.exchanges import Incoming, Pickup, Plan, ProductRule
@@ -211,7 +212,7 @@ def _hubs(db: sqlite3.Connection, plan: Plan) -> Iterator[Finding]:
                 code="unknown_hub",
                 name=name,
             )
-        elif not has_box_key(db, hub):
+        elif not has_keys(db, hub):
             yield _bad(
                 N_("Nobody can write to {name} yet: its key is not here."),
                 N_("Wait until its first entries have come."),

@@ -55,16 +55,6 @@ def inception_of(db: sqlite3.Connection, member: bytes) -> Inception | None:
     return next((inception for inception in inceptions(db) if inception.id == member), None)
 
 
-def epochs_of(db: sqlite3.Connection, member: bytes) -> list[Epoch]:
-    """Return the box keys of a member that count, by number."""
-    counted = dict(db.execute("SELECT number, public FROM epoch WHERE member = ?", (member,)).fetchall())
-    found: dict[int, Epoch] = {}
-    for each in all_epochs_of(db, member):
-        if counted.get(each.number) == each.public:
-            found.setdefault(each.number, each)
-    return [found[number] for number in sorted(found)]
-
-
 def all_epochs_of(db: sqlite3.Connection, member: bytes) -> list[Epoch]:
     """Return the box keys of a member by number, also those whose number another one has: each as it was first said."""
     counted = dict(db.execute("SELECT number, public FROM epoch WHERE member = ?", (member,)).fetchall())

@@ -17,7 +17,7 @@ from foodhub.node.buyers import as_itself, enclosing
 from foodhub.node.clocks import require_one_time
 from foodhub.node.handover import Told, cards_of, counts_of, goods_of
 from foodhub.node.hat import Hat, shown_name
-from foodhub.node.households import group_of, has_keys
+from foodhub.node.households import group_of, has_keys, unwritable
 from foodhub.node.represented import RepresentedRow, list_represented, require_unclaimed
 from foodhub.node.retelling import cycles_of
 from foodhub.node.rights import require_right
@@ -108,8 +108,7 @@ def _say_claim(tx: Transaction, hat: Hat, member: bytes, representative: bytes) 
         said = Claim(local, held[0] if held else 1, member)
         tx.append(hat.member, Log.TRADE, [said], readers=[representative])
     except LookupError:
-        name = shown_name(tx.db, representative)
-        raise RefusedError("no_box_key", N_("{hub} can't be written to yet."), N_("Sync first."), hub=name) from None
+        raise unwritable(tx.db, representative) from None
     tx.db.execute("INSERT OR REPLACE INTO meta VALUES (?, 1)", (told,))
 
 

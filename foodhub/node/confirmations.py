@@ -12,7 +12,7 @@ import msgspec
 from foodhub.log.body import ROOM
 from foodhub.node.exchanges import Exchange
 from foodhub.orders.closing import Confirmation, ConfirmedLine, confirmation_id
-from foodhub.orders.parts import in_parts, whole
+from foodhub.orders.parts import in_parts, newest
 
 _HEAD = 512
 """What a part takes besides its lines, in bytes; less than that."""
@@ -78,9 +78,7 @@ def last_version(db: sqlite3.Connection, aggregator: bytes, buyer: bytes, cycle:
 
 def joined(parts: Iterable[Confirmation]) -> Confirmation | None:
     """Return what parts for one customer say together, None while one is missing; older versions count no more."""
-    parts = list(parts)
-    newest = max((each.version for each in parts), default=0)
-    found = whole(each for each in parts if each.version == newest)
+    found = newest(parts)
     if not found or len({(each.at, each.fingerprint) for each in found}) > 1:
         return None
     return msgspec.structs.replace(found[0], of=1, lines=[line for each in found for line in each.lines])

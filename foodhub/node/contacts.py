@@ -1,7 +1,7 @@
-"""Contact cards: name, phone and address of a household, sealed to its group and to the hubs from which it orders.
+"""Contact cards: name, phone and address of a member, sealed to its group and to the hubs with which it trades.
 
-Everybody else sees "Household 3f2a". When it first orders from somebody else, the card is sealed again, to that one
-too; a card is an erasable entry like all others.
+These are the hubs from which it orders, and those to which it sells. Everybody else sees "Household 3f2a". When it
+first trades with somebody else, the card is sealed again, to that one too; a card is an erasable entry like all others.
 """
 
 import sqlite3
@@ -16,7 +16,7 @@ from foodhub.node.buyers import Buyer, as_itself
 from foodhub.node.erasable import OwnEntry, devices_of, inside, own_entries
 from foodhub.node.hat import Hat
 from foodhub.node.households import group_of, has_keys
-from foodhub.node.represented import buyer_of, check_line, represented_by
+from foodhub.node.represented import buyer_of, check_line, check_phone, represented_by
 from foodhub.node.setup import check_name
 from foodhub.node.standing import require_standing
 from foodhub.node.state import list_members
@@ -45,6 +45,13 @@ def card_of(db: sqlite3.Connection, member: bytes) -> CardRow | None:
         return None
     told = [base32_id(reader) for reader in _readers(db, member) if _told(db, member, reader) == held.version]
     return CardRow(base32_id(member), held.name, held.phone, held.address, told)
+
+
+def is_nameless(db: sqlite3.Connection, hat: Hat) -> bool:
+    """Say whether a hat is a household that tells nobody its name: others see "Household 3f2a"."""
+    own = as_itself(db, hat).member
+    public = "SELECT 1 FROM profile f JOIN party p ON p.ref = f.owner WHERE p.id = ?"
+    return _card(db, own) is None and db.execute(public, (own,)).fetchone() is None
 
 
 def find_person(db: sqlite3.Connection, text: str) -> bytes:
@@ -79,13 +86,14 @@ def set_card(
     """
     require_standing(tx.db, hat)
     held = _card(tx.db, owner.member)
-    wanted = [
-        (check_line(text) if text is not None else before)
-        for text, before in zip(
-            (name, phone, address), (held.name, held.phone, held.address) if held else (hat.name, "", ""), strict=True
-        )
-    ]
-    card = Contact(_LOCAL, held.version + 1 if held else 1, check_name(wanted[0]), wanted[1], wanted[2])
+    before = held or Contact(_LOCAL, 0, hat.name, "", "")
+    card = Contact(
+        _LOCAL,
+        before.version + 1,
+        check_name(before.name if name is None else check_line(name)),
+        before.phone if phone is None else check_phone(phone),
+        before.address if address is None else check_line(address),
+    )
     if held is None or (held.name, held.phone, held.address) != (card.name, card.phone, card.address):
         _seal(tx, hat, owner, card)
     row = card_of(tx.db, owner.member)
@@ -103,9 +111,12 @@ def _seal(tx: Transaction, hat: Hat, owner: Buyer, card: Contact) -> None:
 
 
 def _readers(db: sqlite3.Connection, member: bytes) -> list[bytes]:
-    """Return who is to read a member's card: its group, and whoever it ordered from."""
+    """Return who is to read a member's card: its group, and whoever it ordered from, or sells to."""
     rows = db.execute(
-        "SELECT DISTINCT f.hub FROM placement f JOIN party p ON p.ref = f.owner WHERE p.id = ?", (member,)
+        "SELECT f.hub FROM placement f JOIN party p ON p.ref = f.owner WHERE p.id = ?1"
+        " UNION SELECT a.hub FROM allotment a JOIN party p ON p.ref = a.owner WHERE p.id = ?1"
+        " UNION SELECT o.id FROM purchase f JOIN party o ON o.ref = f.owner WHERE f.producer = ?1",
+        (member,),
     ).fetchall()
     group = group_of(db, member)
     found = {hub for (hub,) in rows} | ({group} if group else set())
@@ -114,17 +125,47 @@ def _readers(db: sqlite3.Connection, member: bytes) -> list[bytes]:
 
 def share_cards(tx: Transaction, hat: Hat) -> int:
     """Seal our cards again to who came to be their reader; return how many were."""
+    own = _own_card_due(tx.db, hat)
+    if own is not None:
+        _seal(tx, hat, Buyer(hat.member), own)
     waiting = _waiting(tx.db, hat)
     for member in waiting:
         card = _card(tx.db, member)
         if card is not None:
             _seal(tx, hat, buyer_of(tx.db, hat, member), card)
-    return len(waiting)
+    return len(waiting) + (own is not None)
 
 
 def cards_due(db: sqlite3.Connection, hat: Hat) -> bool:
     """Say whether a card of ours has to be sealed to somebody else."""
-    return bool(_waiting(db, hat))
+    return _own_card_due(db, hat) is not None or bool(_waiting(db, hat))
+
+
+def _own_card_due(db: sqlite3.Connection, hat: Hat) -> Contact | None:
+    """Return the card that this hat has to write under its own id, None for none.
+
+    Who goes on as a member that was represented writes its card as that one. Where that one is not known it orders
+    under its own id, and is to be known there by the same card.
+    """
+    itself = as_itself(db, hat).member
+    said, held = _card(db, itself), _card(db, hat.member)
+    if itself == hat.member or said is None or not _readers(db, hat.member):
+        return None
+    if held is not None:
+        same = (held.name, held.phone, held.address) == (said.name, said.phone, said.address)
+        if same or not _wrote(db, hat, itself):
+            return None
+    return msgspec.structs.replace(said, version=held.version + 1 if held else 1)
+
+
+def _wrote(db: sqlite3.Connection, hat: Hat, member: bytes) -> bool:
+    """Say whether a device of a hat wrote the card of a member that holds."""
+    row = db.execute(
+        "SELECT 1 FROM contact c JOIN party p ON p.ref = c.owner JOIN log l ON l.ref = c.place >> ?"
+        " JOIN device d ON d.key = l.author WHERE p.id = ? AND d.member = ?",
+        (SEQ_BITS, member, hat.member),
+    ).fetchone()
+    return row is not None
 
 
 def _waiting(db: sqlite3.Connection, hat: Hat) -> list[bytes]:

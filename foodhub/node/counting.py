@@ -8,6 +8,7 @@ its receipt. Views count exactly what is in the list.
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -17,9 +18,10 @@ from foodhub.node.closing import close_of, ready_to_close
 from foodhub.node.cycles import CycleRow, in_ms
 from foodhub.node.exchanges import Exchange
 from foodhub.node.hat import Hat
-from foodhub.node.households import reader_of
+from foodhub.node.households import households_of, reader_of
+from foodhub.node.standing import is_removed
 from foodhub.node.supplies import Key, Supplies
-from foodhub.orders.closing import Counted, CountedGoods, CountedRow, counted_id
+from foodhub.orders.closing import Counted, CountedGoods, CountedRow, counted_id, goods_on
 from foodhub.orders.parts import whole
 from foodhub.orders.queue import Placement
 from foodhub.store.transaction import Transaction
@@ -126,11 +128,10 @@ def count(
     Where a list is there already, what was accepted since joins it, and goes by the aggregator's clock.
     """
     known = before.rows if before else {}
-    rows = [
-        _row(held, known.get(held.place), at)
-        for held in book.held.values()
-        if held.received and any(wish.quantity for wish in held.wishes.values())
+    counts = [
+        held for held in book.held.values() if held.received and any(wish.quantity for wish in held.wishes.values())
     ]
+    rows = [_row(held, known.get(held.place), at) for held in counts]
     goods = _goods(book, supplies, {(row.buyer, row.order): row.version for row in rows}, before)
     parts = [(rows[first : first + ROWS], goods[:0]) for first in range(0, len(rows), ROWS)]
     parts += [(rows[:0], goods[first : first + GOODS]) for first in range(0, len(goods), GOODS)]
@@ -139,7 +140,7 @@ def count(
         local = counted_id(exchange.cycle, number)
         version = 1 + _version(tx.db, hat.member, local)
         statements.append(Counted(local, version, *exchange.cycle, at, number, max(len(parts), 1), *part))
-    write_counted(tx, hat, exchange, statements, {row.buyer for row in rows})
+    write_shown(tx, hat, exchange, statements, {row.buyer for row in rows})
     return len(statements)
 
 
@@ -154,20 +155,7 @@ def _goods(
         if key in known:
             found.append(msgspec.structs.replace(known[key], units=max(known[key].units, promised)))
             continue
-        terms, units = supplies.terms(key), supplies.units(key, promised)
-        found.append(
-            CountedGoods(
-                *key,
-                rule=terms.rule,
-                size=terms.size,
-                minimum=terms.minimum,
-                broken=terms.broken,
-                step=terms.step,
-                part=terms.part,
-                limited=units is not None,
-                units=units or 0,
-            )
-        )
+        found.append(goods_on(supplies.terms(key), key, supplies.units(key, promised)))
     return found
 
 
@@ -179,14 +167,25 @@ def _row(held: Held, known: CountedRow | None, at: int) -> CountedRow:
     return CountedRow(*held.place, held.counts, by_clock=held.taken >= at and not accepted)
 
 
-def write_counted(
-    tx: Transaction, hat: Hat, exchange: Exchange, parts: Sequence[Counted], customers: Iterable[bytes]
-) -> None:
-    """Sign parts of the list: for the aggregator alone, or for all its customers where wishes are shown."""
-    readers = readers_of(tx.db, customers) if exchange.shown else []
-    for chunk in chunks(readers):
-        for part in parts:
-            tx.append(hat.member, Log.TRADE, [part], readers=chunk)
+def write_shown(
+    tx: Transaction, hat: Hat, exchange: Exchange, statements: Sequence[Any], customers: Iterable[bytes]
+) -> list[bytes]:
+    """Sign statements, each in an entry, for the aggregator alone, or for all its customers where wishes are shown.
+
+    Returns the entries, in their order; where there are more readers than one entry takes, the last for each statement.
+    """
+    entries: list[bytes] = []
+    for chunk in chunks(_shown_to(tx.db, exchange, customers)):
+        entries = [tx.append(hat.member, Log.TRADE, [each], readers=chunk)[0] for each in statements]
+    return entries
+
+
+def _shown_to(db: sqlite3.Connection, exchange: Exchange, customers: Iterable[bytes]) -> list[bytes]:
+    """Return who reads besides the aggregator what its customers wish: all of them, or nobody."""
+    if not exchange.shown:
+        return []
+    households = (household.id for household in households_of(db, exchange.aggregator))
+    return [reader for reader in readers_of(db, {*customers, *households}) if not is_removed(db, reader)]
 
 
 def readers_of(db: sqlite3.Connection, customers: Iterable[bytes]) -> list[bytes]:

@@ -150,13 +150,18 @@ def require_hub(db: sqlite3.Connection, cycle: CycleRow) -> None:
         RefusedError: `hub_removed`.
     """
     if is_removed(db, cycle.key[0]):
-        raise RefusedError(
-            "hub_removed",
-            N_('{hub} was removed from the circuit: nobody answers orders in "{cycle}" any more.'),
-            N_("Look for another cycle: foodhub cycle list"),
-            hub=cycle.hub,
-            cycle=cycle.name,
-        )
+        raise hub_removed(cycle.hub, cycle)
+
+
+def hub_removed(name: str, cycle: CycleRow) -> RefusedError:
+    """Return that a hub was removed that sold in a cycle."""
+    return RefusedError(
+        "hub_removed",
+        N_('{hub} was removed from the circuit: nobody answers orders in "{cycle}" any more.'),
+        N_("Look for another cycle: foodhub cycle list"),
+        hub=name,
+        cycle=cycle.name,
+    )
 
 
 def require_coordinator(db: sqlite3.Connection, hat: Hat) -> None:

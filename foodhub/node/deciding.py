@@ -11,12 +11,13 @@ import msgspec
 from foodhub.catalog.naming import base32_id, id_bytes
 from foodhub.errors import N_, RefusedError
 from foodhub.node.book import Held, read_book
+from foodhub.node.changing import require_changeable, require_no_purchase
 from foodhub.node.confirmations import confirmations_of
-from foodhub.node.counting import ACCEPTED, closed_at, count, gate_of
+from foodhub.node.counting import ACCEPTED, count, gate_of
 from foodhub.node.cycles import CycleRow, cycle_at
 from foodhub.node.desk import Desk
-from foodhub.node.exchanges import exchange_of
-from foodhub.node.hat import Hat, shown_name
+from foodhub.node.exchanges import require_exchange
+from foodhub.node.hat import Hat
 from foodhub.node.offering import Offer, sell
 from foodhub.node.orders import OrderRow
 from foodhub.node.products import product_statement
@@ -40,15 +41,7 @@ def open_desk(tx: Transaction, hat: Hat, cycle: CycleRow) -> Desk:
         RefusedError: what we sign counts no more, we sell nothing in it, or another device of ours answers it.
     """
     require_standing(tx.db, hat)
-    exchange = exchange_of(tx.db, hat.member, cycle)
-    if exchange is None:
-        raise RefusedError(
-            "not_in_cycle_hub",
-            N_('{hub} sells nothing in "{cycle}".'),
-            N_('Look who does: foodhub cycle show "{cycle}"'),
-            hub=hat.name,
-            cycle=cycle.name,
-        )
+    exchange = require_exchange(tx.db, hat.member, cycle)
     if exchange.device not in readable_desks(tx, hat):
         raise RefusedError(
             "not_the_keeper",
@@ -82,7 +75,7 @@ def accept_late(tx: Transaction, hat: Hat, order: OrderRow) -> int:
             "not_late", N_("The order {number} is not late."), N_("Nothing was signed."), number=order.number
         )
     fresh = _in_time(desk, order, late, ACCEPTED)
-    _require_changeable(tx, hat, desk)
+    _require_changeable(desk)
     desk.take_in(fresh)
     _count_again(desk)
     return len(fresh)
@@ -102,20 +95,10 @@ def _in_time(desk: Desk, order: OrderRow, held: list[Held], reason: str) -> list
     return fresh
 
 
-def _require_changeable(tx: Transaction, hat: Hat, desk: Desk) -> None:
+def _require_changeable(desk: Desk) -> None:
     """Make sure that after the close more can still be had: from producers, or from whoever supplies us."""
-    if desk.gate.counted is None:
-        return
-    require_no_purchase(tx, hat, desk.cycle)
-    above = desk.exchange.above
-    if above is not None and (tx.now >= above.closes or closed_at(tx.db, above, desk.cycle, tx.now) is not None):
-        raise RefusedError(
-            "supplier_closed",
-            N_('{hub} has closed "{cycle}": it delivers no more than what was ordered from it.'),
-            N_("Take it into the next cycle."),
-            hub=shown_name(tx.db, desk.exchange.supplier),
-            cycle=desk.cycle.name,
-        )
+    if desk.gate.counted is not None:
+        require_changeable(desk.tx.db, desk.exchange, desk.cycle, desk.tx.now)
 
 
 def confirm_order(tx: Transaction, hat: Hat, order: OrderRow) -> int:
@@ -128,7 +111,7 @@ def confirm_order(tx: Transaction, hat: Hat, order: OrderRow) -> int:
     """
     desk, held = order_at(tx, hat, order)
     fresh = _in_time(desk, order, _waiting(held, order), "")
-    _require_changeable(tx, hat, desk)
+    _require_changeable(desk)
     desk.take_in(fresh)
     _count_again(desk)
     return len(fresh)
@@ -145,7 +128,7 @@ def decline_order(tx: Transaction, hat: Hat, order: OrderRow) -> int:
     desk, held = order_at(tx, hat, order)
     waits = _waiting(held, order)
     if desk.gate.counted is not None:
-        require_no_purchase(tx, hat, desk.cycle)
+        require_no_purchase(tx.db, hat.member, desk.cycle)
     desk.decline(waits)
     _count_again(desk)
     return len(waits)
@@ -194,25 +177,6 @@ def _count_again(desk: Desk) -> None:
     counted = desk.gate.counted
     if counted is not None:
         count(desk.tx, desk.hat, desk.exchange, desk.book, desk.supplies, counted.at, counted)
-
-
-def require_no_purchase(tx: Transaction, hat: Hat, cycle: CycleRow) -> None:
-    """Make sure that no purchase order of ours rests on what counts now.
-
-    Raises:
-        RefusedError: `purchase_sent`.
-    """
-    row = tx.db.execute(
-        "SELECT 1 FROM purchase p JOIN party o ON o.ref = p.owner WHERE o.id = ? AND p.cycle_owner = ? AND p.cycle = ?",
-        (hat.member, *cycle.key),
-    ).fetchone()
-    if row is not None:
-        raise RefusedError(
-            "purchase_sent",
-            N_('The purchase orders of "{cycle}" have gone: what counts can\'t change any more.'),
-            N_("Take it into the next cycle."),
-            cycle=cycle.name,
-        )
 
 
 def decide(tx: Transaction, hat: Hat, cycle: CycleRow, key: Key, leftover: Leftover) -> None:
@@ -286,7 +250,8 @@ def _share(
             N_("If less comes, its producer says so first: foodhub shortfall CYCLE PRODUCT=QUANTITY --reason TEXT"),
         )
     available = found.lacks[key].available
-    slips = share_out(found.queue[key], confirmed_of(found, key), available, sharing, found.parts[key], shares)
+    part = found.basis.terms[key].part
+    slips = share_out(found.queue[key], confirmed_of(found, key), available, sharing, part, shares)
     again = to_tell(tx.db, desk.exchange, found, {key: slips})
     send(tx, hat, again)
     return len(again)

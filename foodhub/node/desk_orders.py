@@ -4,15 +4,19 @@ Each says what it wants that is not in the queue, since that is what one decides
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 
 import msgspec
 
-from foodhub.catalog.naming import base32_id
+from foodhub.catalog.naming import base32_id, full_name
 from foodhub.node.book import Held, Wish
+from foodhub.node.counting import Gate
 from foodhub.node.hat import member_name
+from foodhub.node.products import product_statement
 from foodhub.node.receipts import BY_CLOCK, BY_HAND
+from foodhub.node.supplies import Key
 from foodhub.orders.statements import OrderLine
+from foodhub.quantity import COUNTED_IN
 
 _lines = msgspec.msgpack.Decoder(list[OrderLine])
 
@@ -28,10 +32,10 @@ class DeskLine(msgspec.Struct, frozen=True):
 
 
 class DeskOrder(msgspec.Struct, frozen=True):
-    """A placement that a person should look at: `state` is by_hand, late, refused or by_clock; `reason` says why.
+    """What of an order a person should look at: `state` is by_hand, late, refused or by_clock; `reason` says why.
 
     `changes`: it changes what is in the queue; else it is new. `lines` are those that want something else than what is
-    in the queue.
+    in the queue. `acceptable`: it is late, and a person may still let it count.
     """
 
     order: str
@@ -41,21 +45,52 @@ class DeskOrder(msgspec.Struct, frozen=True):
     reason: str
     changes: bool
     lines: list[DeskLine]
+    acceptable: bool
 
 
-def desk_orders(db: sqlite3.Connection, helds: Iterable[Held], numbers: Mapping[bytes, str]) -> list[DeskOrder]:
+def desk_orders(
+    db: sqlite3.Connection, helds: Iterable[Held], numbers: Mapping[bytes, str], gate: Gate, *, changeable: bool
+) -> list[DeskOrder]:
     """Return which of the placements on a desk a person should look at, customer by customer.
 
     `numbers` are those of customers' orders; one that is not here any more is called by the beginning of its id.
+    `changeable` says that what counts at this desk can still become more.
     """
     found = []
     for held in sorted(helds, key=lambda held: held.place):
-        state = _waits(held)
-        if state is not None:
+        waits = _waits(held)
+        if waits is not None:
             buyer, order = held.place
             head = (numbers.get(buyer, base32_id(order)[:8]), member_name(db, buyer), base32_id(buyer))
-            found.append(DeskOrder(*head, *state, bool(held.receipt_lines()), list(_to_decide(db, held, state[0]))))
-    return found
+            state, reason = waits
+            if state == "late" and not _signed_in_time(db, held, gate):
+                state = "refused"
+            lines = list(_to_decide(db, held, state))
+            acceptable = changeable and state == "late" and bool(lines)
+            found.append(DeskOrder(*head, state, reason, bool(held.receipt_lines()), lines, acceptable))
+    return together(found)
+
+
+def together(orders: Iterable[DeskOrder]) -> list[DeskOrder]:
+    """Return placements of one order of which the same is to be said as one."""
+    merged: dict[tuple[str, str, str, str, bool], DeskOrder] = {}
+    for each in orders:
+        what = (each.customer_id, each.order, each.state, each.reason, each.changes)
+        if what in merged:
+            held = merged[what]
+            lines, acceptable = [*held.lines, *each.lines], held.acceptable or each.acceptable
+            merged[what] = msgspec.structs.replace(held, lines=lines, acceptable=acceptable)
+        else:
+            merged[what] = each
+    return list(merged.values())
+
+
+def _signed_in_time(db: sqlite3.Connection, held: Held, gate: Gate) -> bool:
+    """Say whether a late placement was signed while the desk was open: no other can be accepted."""
+    row = db.execute(
+        "SELECT p.timestamp FROM placement p JOIN party b ON b.ref = p.owner WHERE b.id = ? AND p.local = ?", held.place
+    ).fetchone()
+    return row is not None and gate.opens <= row[0] < gate.until
 
 
 def _waits(held: Held) -> tuple[str, str] | None:
@@ -86,6 +121,16 @@ def _to_decide(db: sqlite3.Connection, held: Held, state: str) -> Iterator[DeskL
         key = (line.producer, line.product)
         wanted, there = 0 if cancelled else line.quantity, held.wishes.get(key, Wish()).quantity
         if wanted != there and (state != BY_HAND or key in by_hand):
-            name = f"{line.name}, {line.variant}" if line.variant else line.name
-            unit = {"piece": "piece", "kg": "g", "l": "ml"}[line.price_per]
-            yield DeskLine(name, base32_id(line.product), unit, wanted, there)
+            name = full_name(line.name, line.variant)
+            yield DeskLine(name, base32_id(line.product), COUNTED_IN[line.price_per], wanted, there)
+    if state == "late":
+        yield from _taken_out(db, held, {(line.producer, line.product) for line in lines})
+
+
+def _taken_out(db: sqlite3.Connection, held: Held, named: Set[Key]) -> Iterator[DeskLine]:
+    """Yield what is in the queue of a placement that its buyer names no more."""
+    for key, wish in held.wishes.items():
+        said = None if key in named or not wish.quantity else product_statement(db, *key)
+        if said is not None:
+            name = full_name(said.name, said.variant)
+            yield DeskLine(name, base32_id(key[1]), COUNTED_IN[said.price_per], 0, wish.quantity)

@@ -12,13 +12,13 @@ from typing import Any
 
 import msgspec
 
-from foodhub.catalog.naming import base32_id
+from foodhub.catalog.naming import base32_id, full_name
 from foodhub.catalog.statements import Case, Product, Stock
 from foodhub.log.body import Unread, open_payload
 from foodhub.log.faults import PeerFault
 from foodhub.log.header import Kind, Log
 from foodhub.log.seal import unseal
-from foodhub.node.hat import shown_name
+from foodhub.node.hat import Hat, shown_name
 from foodhub.node.ranks import removal_of
 from foodhub.node.state import LOG_NAMES
 from foodhub.orders.exchanges import Close, Draft, Opening, Outgoing, Plan, Repeat
@@ -39,7 +39,8 @@ class SaidRow(msgspec.Struct, frozen=True):
 class DisputedRow(msgspec.Struct, frozen=True):
     """One entry that is set aside: whose, where it stands, what it says, and what set it aside.
 
-    `why` is `forked` (at the place `limit`), `removed` (its member, by `by`) or `retired` (its device).
+    `why` is `forked` (at the place `limit`), `removed` (its member, by `by`) or `retired` (its device). What was said
+    `again` here needs nothing more.
     """
 
     member: str
@@ -53,6 +54,7 @@ class DisputedRow(msgspec.Struct, frozen=True):
     why: str
     limit: int
     by: str
+    again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +94,50 @@ def disputed(tx: Transaction) -> list[DisputedRow]:
             why=each.why,
             limit=each.limit,
             by=shown_name(tx.db, removers[each.member]) if each.member in removers else "",
+            again=each.member in own and each.seq <= dealt_with(tx.db, each.author, each.log),
         )
         for each in asides
     ]
     return sorted(
         rows, key=lambda row: (not row.own, row.member.casefold(), row.author, LOG_NAMES.index(row.log), row.seq)
     )
+
+
+def other_branches(db: sqlite3.Connection) -> list[tuple[str, str, int]]:
+    """Return member, log and place of each fork of a device of ours: each node holds one branch, so another is missing.
+
+    A fork that was dealt with from here is left out.
+    """
+    rows = db.execute(
+        "SELECT o.member, f.author, f.log, f.seq FROM fork_proof f JOIN device d ON d.key = f.author"
+        " JOIN own o ON o.member = d.member ORDER BY o.name, f.log, f.author"
+    ).fetchall()
+    return [
+        (shown_name(db, member), LOG_NAMES[log], seq)
+        for member, author, log, seq in rows
+        if dealt_with(db, author, log) < seq
+    ]
+
+
+def dealt_with(db: sqlite3.Connection, author: bytes, log: int) -> int:
+    """Return up to which place of a log of ours what is set aside was looked at and said again as far as wanted."""
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (_dealt_with(author, log),)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def deal_with(tx: Transaction, hat: Hat) -> None:
+    """Note that what is set aside of a member was said again from here, as far as it can be and is still wanted."""
+    rows = tx.db.execute(
+        "SELECT l.author, l.log, l.held FROM log l JOIN device d ON d.key = l.author"
+        ' WHERE d.member = ? AND l."limit" > 0',
+        (hat.member,),
+    )
+    noted = [(_dealt_with(author, log), held) for author, log, held in rows.fetchall()]
+    tx.db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", noted)
+
+
+def _dealt_with(author: bytes, log: int) -> str:
+    return f"dealt_with:{author.hex()}:{log}"
 
 
 def set_aside(tx: Transaction) -> Iterator[Aside]:
@@ -188,7 +228,7 @@ class Names:
         """Say in a word or two what or whom a statement is about."""
         match statement:
             case Product(name=name, variant=variant):
-                return f"{name}, {variant}" if variant else name
+                return full_name(name, variant)
             case Stock(local=local) | Case(local=local):
                 return self.product(owner, local)
             case Plan() | Opening() | Outgoing() | Close() | Draft() | Repeat():

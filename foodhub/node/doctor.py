@@ -21,6 +21,7 @@ from foodhub.node.home import DATABASE
 from foodhub.node.key_checks import check_guard, check_keys, check_words
 from foodhub.node.rebuilt import differing_views
 from foodhub.node.state import LOG_NAMES
+from foodhub.node.trouble import trouble
 from foodhub.node.verifying import Verified, to_verify, verify_logs
 from foodhub.store.database import needs_refold, open_database
 from foodhub.store.erasures import count_wanted
@@ -61,8 +62,8 @@ def examine(home: Path, now: int, seen: Seen, *, quick: bool = False) -> Iterato
     """
     try:
         db = open_database(home / DATABASE, read_only=True)
-    except sqlite3.DatabaseError as error:
-        yield _unreadable("file", error)
+    except (sqlite3.DatabaseError, OSError) as error:
+        yield _unreadable("file", error, home)
         return
     with closing(db):
         examined = Examined(home, db, now, seen, quick)
@@ -88,7 +89,7 @@ def _made(check: Check, examined: Examined) -> Iterator[Finding]:
         if not found:
             yield ok(check.name, check.well)
     except sqlite3.DatabaseError as error:
-        yield _unreadable(check.name, error)
+        yield _unreadable(check.name, error, examined.home)
     except FoodhubError as error:
         make = bad if error.code == "home_damaged" else skipped
         yield make(check.name, error.message, error.hint, code=error.code, **error.details)
@@ -97,7 +98,10 @@ def _made(check: Check, examined: Examined) -> Iterator[Finding]:
         yield bad(check.name, N_('The check "{name}" failed ({kind}).'), code="check_failed", **details)
 
 
-def _unreadable(name: str, error: sqlite3.DatabaseError) -> Finding:
+def _unreadable(name: str, error: sqlite3.DatabaseError | OSError, home: Path) -> Finding:
+    fault = trouble(error, home)
+    if fault is not None and fault.code != "home_damaged":
+        return bad(name, fault.message, fault.hint, code=fault.code, **fault.details)
     message = N_("The database can't be read: {reason}.")
     return bad(name, message, _NEW_HOME, code="unreadable", reason=str(error))
 

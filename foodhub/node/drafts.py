@@ -6,7 +6,6 @@ A draft is changed by the same functions as a cycle (see `arranging`); published
 import secrets
 import sqlite3
 from dataclasses import replace
-from functools import partial
 
 import msgspec
 
@@ -119,7 +118,8 @@ class Copy(msgspec.Struct, frozen=True):
 def clone_cycle(tx: Transaction, hat: Hat, local: bytes, copy: Copy) -> CycleRow:
     """Make a cycle, or a draft, like another one of ours, and return it.
 
-    With an opening time of its own all other times move by as many days.
+    With an opening time of its own all other times move by as many days; with a closing time of its own those from the
+    close on move with that.
 
     Raises:
         RefusedError: `not_your_cycle`, and what `draft_cycle` and `publish` raise.
@@ -129,7 +129,13 @@ def clone_cycle(tx: Transaction, hat: Hat, local: bytes, copy: Copy) -> CycleRow
     days = 7 * copy.weeks
     if copy.opens is not None:
         days = (in_zone(copy.opens, zone).date() - in_zone(like.cycle.opens, zone).date()).days
-    later = partial(days_later, days=days, zone=zone)
+    behind = days
+    if copy.closes is not None:
+        behind = (in_zone(copy.closes, zone).date() - in_zone(like.cycle.closes, zone).date()).days
+
+    def later(time: int) -> int:
+        return days_later(time, days=behind if time >= like.cycle.closes else days, zone=zone)
+
     opens = copy.opens if copy.opens is not None else later(like.cycle.opens)
     closes = copy.closes if copy.closes is not None else later(like.cycle.closes)
     name = copy.name or name_again(like.cycle.name, like.cycle.opens, opens, zone)

@@ -54,7 +54,7 @@ def due(db: sqlite3.Connection, at: int | None = None) -> bool:
     at = now() if at is None else at
     own = [hat for hat in hats(db) if _counts(db, hat)]
     return any(
-        _unadmitted(db, hat)
+        unadmitted(db, hat)
         or to_certify(db, hat)
         or keys_due(db, hat)
         or _stock_moves(db, hat, at)
@@ -146,13 +146,13 @@ def _counts(db: sqlite3.Connection, hat: Hat) -> bool:
 
 def _admit(tx: Transaction, hat: Hat) -> int:
     """Confirm who came in on an invite of ours: from then on no other join on it can count."""
-    rows = _unadmitted(tx.db, hat)
+    rows = unadmitted(tx.db, hat)
     if rows:
         tx.append(hat.member, Log.CIRCUIT, [Admit(member, join) for member, join in rows])
     return len(rows)
 
 
-def _unadmitted(db: sqlite3.Connection, hat: Hat) -> list[tuple[bytes, bytes]]:
+def unadmitted(db: sqlite3.Connection, hat: Hat) -> list[tuple[bytes, bytes]]:
     """Return (member, join entry) of those who came in on an invite of ours and are not admitted yet."""
     rows = db.execute(
         "SELECT m.id, e.id, d.key FROM invite i JOIN member m ON m.id = i.used_by JOIN device d ON d.member = m.id"

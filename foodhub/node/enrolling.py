@@ -19,9 +19,11 @@ from foodhub.node.circuit_log import first_statement
 from foodhub.node.devices import enrolments, refusal_key, refused_enrolment
 from foodhub.node.epochs import held_keys, share
 from foodhub.node.hat import Hat, hats
-from foodhub.node.setup import begin_knocking, check_circuit, check_free, enter_circuit, remember_addresses
-from foodhub.store.guard import Guard, begins, begun, file_identity, machine, not_read_only
+from foodhub.node.knocking import begin_knocking, remember_addresses
+from foodhub.node.setup import check_circuit, check_free, enter_circuit
+from foodhub.store.guard import Guard, begins, begun, not_read_only
 from foodhub.store.keyring import KeyFile, read_key_files, set_aside, write_key_file
+from foodhub.store.place import file_identity, machine
 from foodhub.store.store import DATABASE
 from foodhub.store.transaction import Transaction
 
@@ -50,10 +52,10 @@ _UNUSABLE = "bad_key"
 def refusal(code: str) -> RefusedError:
     """Return a door's refusal as the user meets it."""
     message, hint = REFUSALS.get(code) or (
-        N_("The circuit refused this code ({reason})."),
+        N_("The circuit refused this code."),
         N_("Make a new one with: foodhub device add"),
     )
-    return RefusedError(code, message, hint, reason=code)
+    return RefusedError(code, message, hint)
 
 
 def check_code(db: sqlite3.Connection, text: str, now: int) -> DeviceCode:

@@ -24,6 +24,7 @@ from foodhub.orders.exchanges import Draft, Repeat
 from foodhub.orders.hands import Behalf, Belong, Claim, ClaimConfirmed, Represented
 from foodhub.orders.purchase import Purchase, PurchaseAnswer
 from foodhub.orders.reserving import Delivered, Lower, Return
+from foodhub.orders.shown_queue import Queue
 from foodhub.orders.statements import Allot, Answer, EraseAnswer, EraseRequest, Order, Remark, Standing
 from foodhub.store.facts import FACTS
 from foodhub.store.fold import READERS, read_catalog
@@ -223,8 +224,8 @@ class Judge:
                     (owner, local),
                 ).fetchone()
                 return 0 if row and row[0] else self._over(hub, (coordinator, cycle))
-            case Confirmation(cycle_owner=coordinator, cycle=cycle) | Counted(cycle_owner=coordinator, cycle=cycle):
-                return self._over(self._member, (coordinator, cycle))
+            case Confirmation() | Counted() | Queue() as said:
+                return self._over(self._member, (said.cycle_owner, said.cycle))
         return 0
 
     def _over(self, seller: bytes, cycle: tuple[bytes, bytes]) -> int:

@@ -21,6 +21,7 @@ from foodhub.node.devices import keeper_of
 from foodhub.node.erasable import EVER, FREE, Judge, OwnEntry, Slices, devices_of, inside
 from foodhub.node.erasing import erase
 from foodhub.node.hat import Hat, shown_name
+from foodhub.node.households import unwritable
 from foodhub.node.standing import require_standing
 from foodhub.node.state import MemberRow
 from foodhub.orders.closing import Confirmation
@@ -131,10 +132,7 @@ def ask_to_erase(tx: Transaction, hat: Hat, about: bytes, scope: Scope, *, withd
         try:
             tx.append(hat.member, Log.TRADE, [request], readers=[about])
         except LookupError:
-            name = shown_name(tx.db, about)
-            raise RefusedError(
-                "no_box_key", N_("{hub} can't be written to yet."), N_("Sync first."), hub=name
-            ) from None
+            raise unwritable(tx.db, about) from None
         held = _held(tx.db, hat, local)
     assert held is not None, "it was just signed, or held before"
     return held

@@ -10,8 +10,8 @@ from foodhub.log.forks import ForkProof
 from foodhub.log.keys import SigningKey
 from foodhub.log.run import CheckedRun, Run
 from foodhub.node.hat import member_name
+from foodhub.node.knocking import joining
 from foodhub.node.recovery import recovering
-from foodhub.node.setup import joining
 from foodhub.store.keyring import read_key_files
 from foodhub.store.schema import SEQ_BITS
 from foodhub.store.transaction import Transaction
@@ -134,7 +134,10 @@ def identity(db: sqlite3.Connection, home: Path) -> Identity | None:
     own = tuple(file.keys.signing for file in files if knocking and file.member == knocking[1])
     if row and devices and (set(devices) - set(own) or _heard_of(db)):
         return Identity(row[0], devices, None)
-    return Identity(row[0], own, knocking[0].key) if row and knocking and own else None
+    # What it knocks with is written down a moment before it turns to the circuit that this is for.
+    if not row or not own or knocking is None or knocking[0].circuit != row[0]:
+        return None
+    return Identity(row[0], own, knocking[0].key)
 
 
 def _heard_of(db: sqlite3.Connection) -> bool:
@@ -254,6 +257,12 @@ def changed_logs(db: sqlite3.Connection, since: int) -> tuple[int, list[tuple[by
 def addresses(db: sqlite3.Connection) -> list[str]:
     """Return where other nodes may be reached, the most recently seen first."""
     return [row[0] for row in db.execute("SELECT address FROM address ORDER BY seen DESC LIMIT 200")]
+
+
+def doors(db: sqlite3.Connection) -> frozenset[str]:
+    """Return the peers of whom an invite, a code or a card told us that they let us into the circuit."""
+    rows = db.execute("SELECT address FROM address WHERE source = 'invite'")
+    return frozenset(address.rpartition("/p2p/")[2] for (address,) in rows)
 
 
 def setting(db: sqlite3.Connection, key: str) -> str:

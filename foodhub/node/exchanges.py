@@ -120,6 +120,24 @@ def exchange_of(db: sqlite3.Connection, aggregator: bytes, cycle: CycleRow) -> E
     return _filled(db, cycle, plan, aggregator, said, above)
 
 
+def require_exchange(db: sqlite3.Connection, aggregator: bytes, cycle: CycleRow) -> Exchange:
+    """Return how an aggregator sells in a cycle.
+
+    Raises:
+        RefusedError: `not_in_cycle_hub`: it does not.
+    """
+    found = exchange_of(db, aggregator, cycle)
+    if found is None:
+        raise RefusedError(
+            "not_in_cycle_hub",
+            N_('{hub} sells nothing in "{cycle}".'),
+            N_('Look who does: foodhub cycle show "{cycle}"'),
+            hub=shown_name(db, aggregator),
+            cycle=cycle.name,
+        )
+    return found
+
+
 def _as_one_in_direct(said: Outgoing, above: Exchange) -> bool:
     """Say whether a group would be the customer of producers who sell to households alone."""
     return said.buying == "as_one" and above.sale == "direct"
@@ -174,8 +192,8 @@ def check_deadlines(db: sqlite3.Connection, plan: Plan, closes: int, zone: str, 
     if deadline_fault(closes, group) == "group_after_hub":
         raise RefusedError(
             "group_after_hub",
-            N_("A group can't close at {group}, after its hub, which closes at {closes}."),
-            N_("Choose a closing time that is not later than the hub's."),
+            N_("Nobody closes after whoever supplies it: {group} is later than {closes}."),
+            N_("Choose a closing time that is not later than that."),
             group=moment(group, zone),
             closes=moment(closes, zone),
         )

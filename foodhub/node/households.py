@@ -7,7 +7,8 @@ household, its group and the hubs from which it orders, and to nobody else.
 import sqlite3
 from dataclasses import dataclass
 
-from foodhub.node.hat import member_name
+from foodhub.errors import N_, RefusedError
+from foodhub.node.hat import member_name, shown_name
 from foodhub.store.schema import CONFIRMED
 
 _SPOKEN = ("placement", "belong", "profile", "product")
@@ -53,6 +54,13 @@ def reader_of(db: sqlite3.Connection, member: bytes) -> bytes | None:
 def has_keys(db: sqlite3.Connection, member: bytes) -> bool:
     """Say whether something can be sealed to a member."""
     return db.execute("SELECT 1 FROM epoch WHERE member = ?", (member,)).fetchone() is not None
+
+
+def unwritable(db: sqlite3.Connection, member: bytes) -> RefusedError:
+    """Return that nothing can be sealed to a member yet, as whoever wanted to meets it."""
+    return RefusedError(
+        "no_box_key", N_("{hub} can't be written to yet."), N_("Sync first."), hub=shown_name(db, member)
+    )
 
 
 def is_represented(db: sqlite3.Connection, member: bytes) -> bool:

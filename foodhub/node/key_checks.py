@@ -12,11 +12,14 @@ from pathlib import Path
 
 from foodhub.errors import N_
 from foodhub.log.keys import BoxKey, SigningKey
+from foodhub.node import live
+from foodhub.node.alerts import turned_away
 from foodhub.node.finding import Examined, Finding, bad, warning
 from foodhub.node.home import DATABASE
 from foodhub.node.recovery import unconfirmed
-from foodhub.store.guard import READ_ONLY, SENTENCES, Guard, refused
+from foodhub.store.guard import SENTENCES, Guard, refused
 from foodhub.store.keyring import read_key_files
+from foodhub.store.place import READ_ONLY
 
 _OTHERS = 0o077
 _SOON = frozenset({"restored_backup", "keys_missing", "waiting"})
@@ -117,6 +120,10 @@ def check_guard(examined: Examined) -> Iterator[Finding]:
         hint = refused(reason).hint
         make = warning if reason in _SOON else bad
         yield make("guard", SENTENCES[reason], hint, code=reason, name=name)
+    if not reasons:
+        for alert in turned_away([], live.refusals(examined.home)):
+            # The word of others, which may be wrong: it is no fault of this home that was found.
+            yield warning("guard", alert.text, alert.hint, code=alert.code)
 
 
 def check_words(examined: Examined) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from foodhub.store.database import BUSY_MS, switch_to_wal
 from foodhub.store.lock import FileLock
 
 _TABLES = """
@@ -26,6 +27,10 @@ CREATE TABLE IF NOT EXISTS peer (
 );
 CREATE TABLE IF NOT EXISTS request (id INTEGER PRIMARY KEY, kind TEXT, value TEXT, answer TEXT);
 """
+
+
+GONE, STRANGER_GONE = 3_600_000, 600_000
+"""So long (ms) after its last contact a peer is still listed that is none of a member otherwise listed."""
 
 
 class PeerRow(msgspec.Struct, frozen=True):
@@ -55,8 +60,9 @@ class Process:
 @contextmanager
 def open_live(home: Path) -> Iterator[sqlite3.Connection]:
     """Open `live.db` for one look or one note."""
-    with closing(sqlite3.connect(home / "live.db", isolation_level=None, timeout=5)) as db:
-        db.execute("PRAGMA journal_mode=WAL")
+    with closing(sqlite3.connect(home / "live.db", isolation_level=None, timeout=BUSY_MS / 1000)) as db:
+        # Who waits for a network process looks here while that one makes the file.
+        switch_to_wal(db)
         db.execute("PRAGMA synchronous=OFF")
         db.executescript(_TABLES)
         yield db
@@ -77,8 +83,8 @@ def node_lock(home: Path) -> FileLock:
 def is_running(home: Path) -> bool:
     """Say whether a network process runs on this home."""
     try:
-        handle = os.open(home / "node.lock", os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+        handle = os.open(home / "node.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         # Shared, so that of two who ask at one moment neither takes the other for a network process.
@@ -113,7 +119,30 @@ def peers(home: Path) -> list[PeerRow]:
             "SELECT id, members, address, state, contact, behind, ahead, reason FROM peer"
             " ORDER BY state != 'connected', contact DESC, id"
         ).fetchall()
-    return [PeerRow(row[0], json.loads(row[1]), *row[2:]) for row in rows]
+    return _worth_a_line([PeerRow(row[0], json.loads(row[1]), *row[2:]) for row in rows], int(time.time() * 1000))
+
+
+def _worth_a_line(rows: Sequence[PeerRow], now: int) -> list[PeerRow]:
+    """Leave out who has gone long ago: strangers, and peers of members that have another one in the list."""
+    found: list[PeerRow] = []
+    for row in rows:
+        away = row.state in {"offline", "refused", "turned_away"}
+        known = any(row.members) and row.members not in [each.members for each in found]
+        if not away or known or now - row.contact < (GONE if any(row.members) else STRANGER_GONE):
+            found.append(row)
+    return found
+
+
+def refusals(home: Path) -> list[str]:
+    """Return why members' nodes turned this one away, as the network process has heard it, or the last one that ran.
+
+    What somebody says who has not proved to be of a member is nobody's word.
+    """
+    if not (home / "live.db").exists():
+        return []
+    said = "SELECT DISTINCT reason FROM peer WHERE state = 'refused' AND members != '[]'"
+    with open_live(home) as db:
+        return [reason for (reason,) in db.execute(said)]
 
 
 def forget_refusal(home: Path) -> None:

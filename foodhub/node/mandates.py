@@ -25,7 +25,7 @@ from foodhub.node.hat import Hat, shown_name
 from foodhub.node.products import UNCHANGED, differences, product_statement, set_product, stock_of, stock_statement
 from foodhub.node.sellers import in_name_of, require_stock, seller_of
 from foodhub.node.standing import is_removed, require_standing
-from foodhub.node.stock import restated, set_stock
+from foodhub.node.stock import require_mode, restated, set_stock
 from foodhub.orders.hands import FIELDS, Behalf, Field, Mandate, Means
 from foodhub.store.transaction import Transaction
 
@@ -255,17 +255,18 @@ def set_stock_for(
     What was sold in the cycles `delivered` has left its shelf; of somebody of whom we hold a mandate we can't say that.
 
     Raises:
-        RefusedError: no mandate covers it, or what we sign counts no more.
+        RefusedError: no mandate covers it, what we sign counts no more, or `made_on_demand`.
     """
     if owner == hat.member:
         return set_stock(tx, hat, wanted, mode, delivered)
     require_standing(tx.db, hat)
     voice = writing_for(tx.db, hat, owner, "stock", tx.now)
     _require_counting(tx.db, hat, voice)
-    said = [
-        voice.enclose(restated(local, stock_statement(tx.db, owner, local), quantity, mode))
-        for local, quantity in wanted.items()
-    ]
+    said = []
+    for local, quantity in wanted.items():
+        held = stock_statement(tx.db, owner, local)
+        require_mode(tx.db, owner, held, quantity, mode)
+        said.append(voice.enclose(restated(local, held, quantity, mode)))
     say_left(tx, hat, said, delivered)
     tx.append(hat.member, Log.CATALOG, said)
     return len(said)

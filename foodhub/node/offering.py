@@ -56,13 +56,14 @@ def sell(tx: Transaction, hat: Hat, cycle: CycleRow, offer: Offer) -> CycleRow:
 
     Raises:
         RefusedError: `not_in_cycle`, `other_supplier`, `cycle_closed`, `exchange_closed`, a deadline out of order,
-            `closes_with_cycle`, `sale_of_hub`, `buying_of_group`, `as_one_in_direct`, `bad_pickup`, or this device may
-            not.
+            `closes_with_cycle`, `sale_of_hub`, `buying_of_group`, `as_one_in_direct`, `bad_pickup`, `wishes_confided`,
+            or this device may not.
     """
     require_standing(tx.db, hat)
     _check_pickups(offer, cycle)
     if cycle.key[0] == hat.member:
         _require_rules_to_come(cycle, offer, tx.now)
+        _require_nothing_confided(tx.db, hat, cycle, offer)
         only_pickups = msgspec.structs.replace(offer, pickups=None) == Offer()
         return change(tx, hat, cycle.key[1], lambda now: _with_own(now, hat, offer), late=only_pickups)
     require_right(tx.db, hat, "desk")
@@ -76,6 +77,7 @@ def sell(tx: Transaction, hat: Hat, cycle: CycleRow, offer: Offer) -> CycleRow:
     made = _changed(before or _first(hat, cycle, above, hat.member, tx.now), offer)
     made = msgspec.structs.replace(made, supplier=above.aggregator if above else hat.member)
     _check_kind(tx.db, cycle, above, made, offer, is_hub=is_hub)
+    _require_nothing_confided(tx.db, hat, cycle, offer)
     if made != before:
         version = before.version + 1 if before else 1
         tx.append(hat.member, Log.CATALOG, [msgspec.structs.replace(made, version=version)])
@@ -90,6 +92,24 @@ def _require_rules_to_come(cycle: CycleRow, offer: Offer, now: int) -> None:
             N_('"{cycle}" is closed.'),
             N_('How a lack is shared can still be changed: foodhub desk share "{cycle}" PRODUCT --rule RULE'),
             cycle=cycle.name,
+        )
+
+
+def _require_nothing_confided(db: sqlite3.Connection, hat: Hat, cycle: CycleRow, offer: Offer) -> None:
+    """Make sure that no wishes become open to all that were given when only we read them."""
+    before = outgoing_of(db, hat.member, cycle)
+    if not offer.shown or (before is not None and before.shown):
+        return
+    row = db.execute(
+        "SELECT 1 FROM placement WHERE hub = ? AND cycle_owner = ? AND cycle = ?", (hat.member, *cycle.key)
+    ).fetchone()
+    if row is not None:
+        raise RefusedError(
+            "wishes_confided",
+            N_('Customers have ordered in "{cycle}" already, and were told that only {name} reads what they want.'),
+            N_("Let all read all wishes from the next cycle on: say --open before anybody orders in it."),
+            cycle=cycle.name,
+            name=hat.name,
         )
 
 
@@ -125,24 +145,6 @@ def _with_own(now: Arrangement, hat: Hat, offer: Offer) -> Arrangement:
         )
     if offer.buying is not None:
         raise _buying_of_group(hat.name)
-    local = derived_id(b"outgoing", hat.member, now.local)
-    first = Outgoing(
-        local=local,
-        version=0,
-        cycle_owner=hat.member,
-        cycle=now.local,
-        supplier=hat.member,
-        device=now.cycle.device,
-        closes=now.cycle.closes,
-        sale=now.cycle.sale,
-        buying="as_one",
-        by_hand=False,
-        shown=False,
-        products=[],
-        rule=DEFAULT_RULE,
-        rules=[],
-        pickups=[],
-    )
     if offer.sale not in {None, now.cycle.sale}:
         raise RefusedError(
             "sale_of_cycle",
@@ -150,22 +152,38 @@ def _with_own(now: Arrangement, hat: Hat, offer: Offer) -> Arrangement:
             N_('Change that with: foodhub cycle set "{cycle}" --sale SALE'),
             cycle=now.cycle.name,
         )
+    cycle, key = now.cycle, (hat.member, now.local)
+    first = _unsaid(key, supplier=hat.member, device=cycle.device, closes=cycle.closes, sale=cycle.sale)
     return replace(now, outgoing=_changed(now.outgoing or first, offer))
 
 
 def _first(hat: Hat, cycle: CycleRow, above: Exchange | None, supplier: bytes, now: int) -> Outgoing:
     """Return an exchange of ours of which nothing was said yet."""
     sale: Sale = above.sale if above else cycle.sale  # type: ignore[assignment]
-    return Outgoing(
-        local=derived_id(b"outgoing", *cycle.key),
-        version=0,
-        cycle_owner=cycle.key[0],
-        cycle=cycle.key[1],
+    return _unsaid(
+        cycle.key,
         supplier=above.aggregator if above else supplier,
         device=hat.device,
         closes=_before(above, cycle, now) if above else in_ms(cycle.closes),
         sale=sale,
         buying="households" if sale == "direct" else "as_one",
+    )
+
+
+def _unsaid(
+    cycle: tuple[bytes, bytes], *, supplier: bytes, device: bytes, closes: int, sale: Sale, buying: Buying = "as_one"
+) -> Outgoing:
+    """Return an exchange in a cycle (owner, local id) of which nothing was said but this; `closes` in ms."""
+    return Outgoing(
+        local=derived_id(b"outgoing", *cycle),
+        version=0,
+        cycle_owner=cycle[0],
+        cycle=cycle[1],
+        supplier=supplier,
+        device=device,
+        closes=closes,
+        sale=sale,
+        buying=buying,
         by_hand=False,
         shown=False,
         products=[],

@@ -5,11 +5,11 @@ Read from placements, answers and confirmations; nothing here signs.
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from foodhub.catalog.naming import base32_id
+from foodhub.catalog.naming import base32_id, full_name
 from foodhub.money import line_amount
 from foodhub.node.placements import Placement
 from foodhub.orders.closing import Confirmation, ConfirmedLine
@@ -17,6 +17,8 @@ from foodhub.orders.statements import AnswerLine, OrderLine
 
 UNDECIDED = "undecided"
 """Why not all of a line is promised: the aggregator has not decided about the rest."""
+LATE = "late"
+SUPPLIER_LATE = "supplier_late"
 Consents = Mapping[tuple[bytes, bytes], str]
 """By (producer, product) what the buyer of an order lets stand in."""
 _NOT_TAKEN = {"declined", "not_permitted"}
@@ -29,7 +31,8 @@ class LineRow(msgspec.Struct, frozen=True):
     `taken` is what of `ordered` was taken in: less where the aggregator declined the rest, or may not sell it.
     `confirmed` is what is promised, and after the close what is confirmed; None while that is open. `share` is what the
     buyer gets of it as far as is known, less than `confirmed` where the producer is short. `substitute` says what the
-    buyer lets stand in for it, `note` what the producer said of the lack.
+    buyer lets stand in for it, `note` what the producer said of the lack. A line that its buyer changed too late is
+    shown as it stands, and `late` is how much was wanted instead (else None).
     """
 
     product: str
@@ -47,6 +50,7 @@ class LineRow(msgspec.Struct, frozen=True):
     reason: str
     substitute: str
     note: str = ""
+    late: int | None = None
 
     @property
     def left(self) -> int:
@@ -54,22 +58,43 @@ class LineRow(msgspec.Struct, frozen=True):
         return self.ordered - self.taken if self.taken else 0
 
 
-def line_rows(placements: Iterable[Placement], consents: Consents) -> list[LineRow]:
+def line_rows(db: sqlite3.Connection, placements: Iterable[Placement], consents: Consents) -> list[LineRow]:
     """Return the lines of placements of an order, those of one product at one price added up."""
     merged: defaultdict[tuple[str, str, int], list[LineRow]] = defaultdict(list)
     for placement in placements:
         said = {(line.producer, line.product): line for line in placement.answer}
-        for line in placement.lines:
+        for line in (*placement.lines, *_taken_out_late(db, placement)):
             key = (line.producer, line.product)
             row = _line_row(placement, line, said.get(key), consents.get(key, ""))
             merged[row.producer_id, row.product_id, row.price].append(row)
     return [_merged(rows) for rows in merged.values()]
 
 
+def _taken_out_late(db: sqlite3.Connection, placement: Placement) -> Iterator[OrderLine]:
+    """Yield the lines that a buyer left out of its order too late, so that they stand."""
+    named = {(line.producer, line.product) for line in placement.lines}
+    for line in placement.answer if placement.changed_late else ():
+        if (line.producer, line.product) not in named:
+            stated = _stated(db, line.producer, line.product)
+            yield from [stated] if stated is not None else []
+
+
 def _line_row(placement: Placement, line: OrderLine, answer: AnswerLine | None, substitute: str) -> LineRow:
-    taken, confirmed, reason = (line.quantity, None, "") if placement.gone else _said_of(placement, line, answer)
+    late = None
+    if placement.changed_late:
+        if answer is None:  # a product that only the change names
+            answer = AnswerLine(line.producer, line.product, line.quantity, 0, decided=True, reason=LATE)
+        late = line.quantity if line.quantity != answer.quantity and not placement.cancelled else None
+        line = msgspec.structs.replace(line, quantity=answer.quantity)
+    said = (line.quantity, None, "") if placement.gone else _said_of(placement, line, answer)
+    return _shown(line, *said, substitute, late)
+
+
+def _shown(
+    line: OrderLine, taken: int, confirmed: int | None, reason: str, substitute: str, late: int | None
+) -> LineRow:
     return LineRow(
-        product=f"{line.name}, {line.variant}" if line.variant else line.name,
+        product=full_name(line.name, line.variant),
         product_id=base32_id(line.product),
         producer_id=base32_id(line.producer),
         sku=line.sku,
@@ -83,6 +108,7 @@ def _line_row(placement: Placement, line: OrderLine, answer: AnswerLine | None, 
         total=line_amount(line.price, line.price_per, taken if confirmed is None else confirmed),
         reason=reason,
         substitute=substitute,
+        late=late,
     )
 
 
@@ -108,14 +134,20 @@ def _merged(rows: list[LineRow]) -> LineRow:
     if len(rows) == 1:
         return first
     amounts = [row.taken if row.confirmed is None else row.confirmed for row in rows]
+    decided = [row.confirmed for row in rows if row.confirmed is not None]
+    # What is promised stays so while more is not answered yet.
+    open_rest = UNDECIDED if any(decided) and len(decided) < len(rows) else ""
     return msgspec.structs.replace(
         first,
         ordered=sum(row.ordered for row in rows),
         tolerance=sum(row.tolerance for row in rows),
         taken=sum(row.taken for row in rows),
-        confirmed=None if any(row.confirmed is None for row in rows) else sum(amounts),
+        confirmed=sum(decided) if any(decided) or len(decided) == len(rows) else None,
         total=line_amount(first.price, first.price_per, sum(amounts)),  # type: ignore[arg-type]
-        reason=next((row.reason for row in rows if row.reason), ""),
+        reason=next((row.reason for row in rows if row.reason), open_rest),
+        late=sum(row.ordered if row.late is None else row.late for row in rows)
+        if any(row.late is not None for row in rows)
+        else None,
     )
 
 
@@ -125,18 +157,25 @@ def with_confirmed(db: sqlite3.Connection, lines: list[LineRow], said: Confirmat
     shown = []
     for line in lines:
         found = confirmed.pop((line.producer_id, line.product_id), None)
-        before = "" if line.reason == UNDECIDED else line.reason
-        amounts = (found.confirmed, found.share, _why(found)) if found else (0, 0, before)
+        # What never joined the queue, its answer says why. Of what was taken in since, nobody has said anything yet.
+        before = line.reason or UNDECIDED
+        amounts = (found.confirmed, found.share, why_less(found)) if found else (0, 0, before)
         if found is not None and found.confirmed < line.ordered and not found.reason:
-            # The rest of it never joined the queue: why, its answer says.
             amounts = (found.confirmed, found.share, before)
+        if found is not None and line.late is not None:
+            line = msgspec.structs.replace(line, tolerance=found.tolerance)  # noqa: PLW2901 - as it stands
         shown.append(_counting(line, *amounts, found.note if found else ""))
     rest = [_standing_in(db, line) for line in confirmed.values()]
     return [*shown, *(line for line in rest if line is not None)]
 
 
-def _why(line: ConfirmedLine) -> str:
-    """Return why a line got less: a product may stand in for a part of it, and its producer lack the rest."""
+def why_less(line: ConfirmedLine) -> str:
+    """Return why a line got less: a product may stand in for a part of it, and its producer lack the rest.
+
+    What a confirmation calls late was ordered in time: it was the order to the supplier that came too late.
+    """
+    if line.reason == LATE:
+        return SUPPLIER_LATE
     short = any(slip.about == "shortfall" and slip.share < line.confirmed for slip in line.slips)
     return "substituted_short" if line.reason == "substituted" and short else line.reason
 
@@ -148,14 +187,19 @@ def _counting(line: LineRow, confirmed: int, share: int, reason: str, note: str)
 
 def _standing_in(db: sqlite3.Connection, line: ConfirmedLine) -> LineRow | None:
     """Return a line that was not ordered: a product that stands in for another, as its producer states it."""
-    row = db.execute(
-        "SELECT p.name, p.variant, p.sku, p.price, p.price_per FROM product p JOIN party m ON m.ref = p.owner"
-        " WHERE m.id = ? AND p.local = ?",
-        (line.producer, line.product),
-    ).fetchone()
-    if row is None:
+    stated = _stated(db, line.producer, line.product)
+    if stated is None:
         return None
-    name, variant, sku, price, per = row
-    head = (f"{name}, {variant}" if variant else name, base32_id(line.product), base32_id(line.producer), sku)
-    whole = LineRow(*head, line.ordered, line.tolerance, line.ordered, None, None, price, per, 0, "", "")
+    ordered = msgspec.structs.replace(stated, quantity=line.ordered, tolerance=line.tolerance)
+    whole = _shown(ordered, line.ordered, None, "", "", None)
     return _counting(whole, line.confirmed, line.share, line.reason, line.note)
+
+
+def _stated(db: sqlite3.Connection, producer: bytes, product: bytes) -> OrderLine | None:
+    """Return a product as its producer states it now, as a line of an order that wants nothing of it."""
+    row = db.execute(
+        "SELECT p.version, p.sku, p.name, p.variant, p.unit, p.unit_value, p.price, p.price_per, p.currency, 0, 0"
+        " FROM product p JOIN party m ON m.ref = p.owner WHERE m.id = ? AND p.local = ?",
+        (producer, product),
+    ).fetchone()
+    return None if row is None else OrderLine(producer, product, *row)

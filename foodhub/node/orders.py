@@ -12,7 +12,8 @@ from itertools import groupby
 
 import msgspec
 
-from foodhub.catalog.naming import Named, base32_id, find
+from foodhub.catalog.naming import Named, base32_id, find, id_bytes
+from foodhub.errors import N_, NotThereError, RefusedError
 from foodhub.node.confirmations import confirmation_of
 from foodhub.node.cycles import CycleRow, list_cycles, moment
 from foodhub.node.hat import Hat, choose_hat, hats, member_name, shown_name
@@ -132,13 +133,20 @@ def _lines(
     by_state: defaultdict[OrderState, list[Placement]] = defaultdict(list)
     for placement, state in zip(group, states, strict=True):
         by_state["received" if state in {"sent", "confirmed"} else state].append(placement)
-    lines = line_rows(by_state["received"], consents)
+    lines = line_rows(db, by_state["received"], consents)
     if said is not None and order_state(states) == "confirmed":
         lines = with_confirmed(db, lines, said)
-    lines += [row for state in ("late", "refused") for row in line_rows(by_state[state], consents)]
+    lines += [row for state in ("late", "refused") for row in line_rows(db, by_state[state], consents)]
     # One that is cancelled whole still says what it was, and owes nothing.
-    cancelled = line_rows(by_state["cancelled"], consents) if not lines else []
+    cancelled = line_rows(db, by_state["cancelled"], consents) if not lines else []
     return lines or [msgspec.structs.replace(line, total=0) for line in cancelled]
+
+
+def order_in(db: sqlite3.Connection, buyer: bytes, aggregator: bytes, cycle: CycleRow) -> OrderRow | None:
+    """Return the order of a buyer at an aggregator in a cycle, None where it has none there."""
+    where = "m.id = ? AND p.hub = ? AND p.cycle_owner = ? AND p.cycle = ?"
+    found = placements(db, where, [buyer, aggregator, *cycle.key])
+    return _order_row(db, {cycle.key: cycle}, found) if found else None
 
 
 def find_order(db: sqlite3.Connection, hat: Hat, text: str, now: int) -> OrderRow:
@@ -148,6 +156,40 @@ def find_order(db: sqlite3.Connection, hat: Hat, text: str, now: int) -> OrderRo
         NotThereError: there is none. UsageError: there are several.
     """
     return find(list_orders(db, hat, now), text, lambda order: order.named, "order")
+
+
+def line_of(order: OrderRow, text: str) -> LineRow:
+    """Return the line of an order that somebody named by its product, also where that is sold no more.
+
+    Raises:
+        RefusedError: `not_in_order`. UsageError: several are called so.
+    """
+    lines = {line.product_id: line for line in order.lines}.values()
+    try:
+        # What is called so now may be another product than the one that was ordered.
+        return find(lines, _plain(text), lambda line: Named(line.product_id, line.sku, _plain(line.product)))
+    except NotThereError:
+        raise RefusedError(
+            "not_in_order",
+            N_("{text} is not in the order {number}."),
+            N_("Look what is: foodhub order show {number}"),
+            text=text[:60],
+            number=order.number,
+        ) from None
+
+
+def _plain(product: str) -> str:
+    return product.replace(",", " ")
+
+
+def confirmed_version(db: sqlite3.Connection, order: OrderRow) -> int:
+    """Return in which version an order was confirmed last, 0 while it never was."""
+    (version,) = db.execute(
+        "SELECT max(c.version) FROM confirmation c JOIN party o ON o.ref = c.owner"
+        " WHERE o.id = ? AND c.buyer = ? AND +c.cycle = ?",
+        [id_bytes(each) for each in (order.hub_id, order.customer_id, order.cycle_id)],
+    ).fetchone()
+    return version or 0
 
 
 def orders_of_home(db: sqlite3.Connection, as_name: str | None, now: int) -> list[OrderRow]:

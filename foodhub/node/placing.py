@@ -15,9 +15,9 @@ from foodhub.node.buyers import Buyer, as_itself, known_as
 from foodhub.node.clocks import require_in_time
 from foodhub.node.closing import close_of, left_closed
 from foodhub.node.cycles import CycleRow, moment, require_hub
-from foodhub.node.exchanges import Exchange, exchange_of
+from foodhub.node.exchanges import Exchange, exchange_of, require_exchange
 from foodhub.node.hat import Hat, currency, shown_name
-from foodhub.node.households import group_of
+from foodhub.node.households import group_of, unwritable
 from foodhub.node.orders import OrderRow
 from foodhub.node.placements import placements
 from foodhub.node.standing import require_standing, roles_of
@@ -37,17 +37,7 @@ def seller_of(db: sqlite3.Connection, buyer: bytes, cycle: CycleRow, hub: bytes 
         found = exchange_of(db, group, cycle)
         if found is not None:
             return found
-    chosen = hub or cycle.key[0]
-    found = exchange_of(db, chosen, cycle)
-    if found is None:
-        raise RefusedError(
-            "not_in_cycle_hub",
-            N_('{hub} sells nothing in "{cycle}".'),
-            N_('Look who does: foodhub cycle show "{cycle}"'),
-            hub=shown_name(db, chosen),
-            cycle=cycle.name,
-        )
-    return found
+    return require_exchange(db, hub or cycle.key[0], cycle)
 
 
 def place_order(
@@ -196,8 +186,7 @@ def append_order(tx: Transaction, hat: Hat, buyer: Buyer, order: Order) -> None:
     try:
         tx.append(hat.member, Log.TRADE, [buyer.enclose(order)], readers=[order.hub])
     except LookupError:
-        name = shown_name(tx.db, order.hub)
-        raise RefusedError("no_box_key", N_("{hub} can't be written to yet."), N_("Sync first."), hub=name) from None
+        raise unwritable(tx.db, order.hub) from None
     except ValueError:
         raise RefusedError(
             "order_too_long", N_("This order has too many lines."), N_("Place it in two parts.")

@@ -11,6 +11,7 @@ from foodhub.errors import N_, RefusedError
 from foodhub.node.arranging import Arrangement, change, require_arrangement
 from foodhub.node.cycles import CycleRow, moment
 from foodhub.node.hat import Hat, shown_name
+from foodhub.node.households import has_keys
 from foodhub.node.standing import is_removed, roles_of
 from foodhub.node.state import find_member
 from foodhub.orders.exchanges import Incoming, Plan
@@ -249,11 +250,6 @@ def require_one_currency(db: sqlite3.Connection, plan: Plan, name: str) -> None:
         )
 
 
-def has_box_key(db: sqlite3.Connection, member: bytes) -> bool:
-    """Say whether somebody can be written to."""
-    return db.execute("SELECT 1 FROM epoch WHERE member = ?", (member,)).fetchone() is not None
-
-
 def _require_hub(db: sqlite3.Connection, hub: bytes) -> None:
     if "hub" not in roles_of(db, hub) or is_removed(db, hub):
         raise RefusedError(
@@ -262,7 +258,7 @@ def _require_hub(db: sqlite3.Connection, hub: bytes) -> None:
             N_("Groups take part by themselves: foodhub cycle sell CYCLE"),
             name=shown_name(db, hub),
         )
-    if not has_box_key(db, hub):
+    if not has_keys(db, hub):
         raise RefusedError(
             "no_box_key",
             N_("Nobody can write to {name} yet: its key is not here."),

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from foodhub.catalog.naming import Named, base32_id, find, fold
+from foodhub.catalog.naming import Named, base32_id, find, fold, full_name
 from foodhub.catalog.product import LENGTHS, check, default_step, ordered_quantity
 from foodhub.catalog.statements import Product, Stock, product_id
 from foodhub.errors import N_, RefusedError
@@ -16,8 +16,8 @@ from foodhub.node.buyers import Buyer
 from foodhub.node.delivered import say_left
 from foodhub.node.hat import Hat, currency, shown_name
 from foodhub.node.rights import require_right
-from foodhub.node.standing import require_standing, roles_of
-from foodhub.quantity import Unit, parse_quantity
+from foodhub.node.standing import require_role, require_standing, roles_of
+from foodhub.quantity import COUNTED_IN, parse_quantity
 from foodhub.store.transaction import Transaction
 
 
@@ -107,7 +107,7 @@ def list_products(
     wanted = fold(search).split()
     if wanted:
         rows = [row for row in rows if _fits(row, wanted)]
-    rows.sort(key=lambda row: (row.producer.casefold(), row.name.casefold(), row.variant.casefold(), row.id))
+    rows.sort(key=lambda row: (fold(row.producer), fold(row.name), fold(row.variant), row.id))
     return rows
 
 
@@ -171,6 +171,19 @@ def find_product(db: sqlite3.Connection, text: str, *, producer: bytes | None = 
     return find(list_products(db, producer=producer), text, lambda row: row.named, "product")
 
 
+def product_named(db: sqlite3.Connection, producer: bytes, product: bytes) -> tuple[str, str]:
+    """Return how a product is called, and per what it is sold; a part of its id where this home does not know it."""
+    row = db.execute(
+        "SELECT p.name, p.variant, p.price_per FROM product p JOIN party o ON o.ref = p.owner"
+        " WHERE o.id = ? AND p.local = ?",
+        (producer, product),
+    ).fetchone()
+    if row is None:
+        return base32_id(product)[:8], "piece"
+    name, variant, per = row
+    return full_name(name, variant), per
+
+
 def product_statement(db: sqlite3.Connection, owner: bytes, local: bytes) -> Product | None:
     """Return the statement of a product that holds, None when there is none."""
     fields = ", ".join(_DESCRIPTION if name == "description" else f"p.{name}" for name in Product.__struct_fields__)
@@ -198,9 +211,10 @@ def require_seller(db: sqlite3.Connection, hat: Hat) -> None:
     """Make sure that a member sells something.
 
     Raises:
-        RefusedError: `not_a_producer`, or what it signs counts no more.
+        RefusedError: `not_a_producer`, `role_taken`, or what it signs counts no more.
     """
     require_standing(db, hat)
+    require_role(db, hat)
     if not {"producer", "hub"} & roles_of(db, hat.member):
         raise RefusedError(
             "not_a_producer",
@@ -273,7 +287,7 @@ def add_product(
     """Publish a new product of our own; return its id. `on_hand` is None when it is made on demand.
 
     Raises:
-        RefusedError: this member sells nothing, or has this product already.
+        RefusedError: this member sells nothing, or has this product already; or another device counts its stock.
     """
     require_seller(tx.db, hat)
     product = new_product(tx.db, hat.member, name, price=price, price_per=price_per, more=more)
@@ -334,12 +348,11 @@ def read_count(name: str, price_per: PricePer, text: str) -> int:
     """
     if parse_quantity(text)[0] == 0:
         return 0
-    unit: Unit = {"piece": "piece", "kg": "g", "l": "ml"}[price_per]  # type: ignore[assignment]
     texts = dict.fromkeys(LENGTHS, "") | {"name": name}
     whole = Product(
         local=b"",
         version=1,
-        unit=unit,
+        unit=COUNTED_IN[price_per],
         unit_value=1,
         price=0,
         price_per=price_per,

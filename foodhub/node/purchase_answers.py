@@ -15,6 +15,7 @@ from foodhub.node.buyers import Buyer
 from foodhub.node.closing import is_reopened
 from foodhub.node.cycles import cycle_at
 from foodhub.node.hat import Hat
+from foodhub.node.households import unwritable
 from foodhub.node.purchases import PurchaseRow
 from foodhub.node.represented import behalf, represented_by
 from foodhub.node.sellers import seller_of
@@ -65,8 +66,8 @@ def answer_purchase(
 ) -> Said:
     """Accept a purchase order, or as much of each product as `accepted` says (pieces, g or ml); return what it is then.
 
-    What is not named is accepted whole. Less is told to the hub as a shortfall, which it shares. With a `seller` it is
-    that one's answer, for whom we write.
+    What is not named is accepted whole, or as far as its producer said before that there is of it. Less is told to the
+    hub as a shortfall, which it shares. With a `seller` it is that one's answer, for whom we write.
 
     Raises:
         RefusedError: it is not to us, was answered before, its cycle was opened again, or more is accepted than was
@@ -76,8 +77,38 @@ def answer_purchase(
     seller = seller or seller_of(tx.db, hat)
     _require_producer(seller, row)
     _require_closed(tx, row)
+    lines = _short_lines(row, accepted, reason, _lacking(row, _said_before(tx.db, seller, row)))
+    nothing = len(lines) == len(row.statement.lines) and not any(line.accepted for line in lines)
+    state: Said = "refused" if nothing else "part" if lines else "accepted"
+    purchase_after(row.state, _ACTS[state])
+    _answer(tx, hat, seller, row, state, reason or (lines[0].reason if nothing else ""), [] if nothing else lines)
+    return state
+
+
+def _lacking(row: PurchaseRow, before: PurchaseAnswer | None) -> dict[bytes, PurchaseAnswerLine]:
+    """Return the products of which there is less, as their producer said itself and not with an answer before."""
+    lacked = _less(before, row.statement) if before else {}
+    said = {id_bytes(line.product_id): line for line in row.lines if line.available is not None}
+    return {
+        product: PurchaseAnswerLine(product, line.available, line.why)
+        for product, line in said.items()
+        if line.available is not None and line.available != lacked.get(product)
+    }
+
+
+def _short_lines(
+    row: PurchaseRow, accepted: Mapping[bytes, int], reason: str, lacking: Mapping[bytes, PurchaseAnswerLine]
+) -> list[PurchaseAnswerLine]:
+    """Return what is said of the products of which less is accepted than was ordered.
+
+    Raises:
+        RefusedError: `accepted_too_much`, `reason_needed`.
+    """
     lines = []
     for line in row.statement.lines:
+        if line.product in lacking and line.product not in accepted:
+            lines.append(lacking[line.product])
+            continue
         given = accepted.get(line.product, line.quantity)
         if given > line.quantity:
             raise RefusedError(
@@ -88,13 +119,9 @@ def answer_purchase(
             )
         if given < line.quantity:
             lines.append(PurchaseAnswerLine(line.product, given, reason))
-    if lines and not reason:
+    if not all(line.reason for line in lines):
         raise RefusedError("reason_needed", N_("Say why it is less."), N_("Write it like: --reason hail"))
-    nothing = all(accepted.get(line.product, line.quantity) == 0 for line in row.statement.lines)
-    state: Said = "refused" if nothing else "part" if lines else "accepted"
-    purchase_after(row.state, _ACTS[state])
-    _answer(tx, hat, seller, row, state, reason, [] if nothing else lines)
-    return state
+    return lines
 
 
 def _require_producer(seller: Buyer, row: PurchaseRow) -> None:
@@ -131,23 +158,30 @@ def _answer(
     hub, said = id_bytes(row.hub_id), row.statement
     cycle = (said.cycle_owner, said.cycle)
     local = purchase_answer_id(hub, cycle, said.part)
-    held = tx.db.execute(
-        "SELECT a.body FROM purchase_answer a JOIN party o ON o.ref = a.owner WHERE o.id = ? AND a.local = ?",
-        (seller.member, local),
-    ).fetchone()
-    before = _answers.decode(held[0]) if held else None
+    before = _said_before(tx.db, seller, row)
     version = before.version + 1 if before else 1
     answer = PurchaseAnswer(local, version, hub, *cycle, said.part, said.version, state, reason, list(lines))
     short = _shortfalls(tx.db, seller, answer, said, before)
     try:
         tx.append(hat.member, Log.TRADE, [seller.enclose(each) for each in (answer, *short)], readers=[hub])
     except LookupError:
-        raise RefusedError("no_box_key", N_("{hub} can't be written to yet."), N_("Sync first."), hub=row.hub) from None
+        raise unwritable(tx.db, hub) from None
     except ValueError:
         raise RefusedError(
             "bad_reason", N_("The reason is too long, or can't be shown."), N_("Write it like: --reason hail")
         ) from None
     return True
+
+
+def _said_before(db: sqlite3.Connection, seller: Buyer, row: PurchaseRow) -> PurchaseAnswer | None:
+    """Return the last answer of a seller to a purchase order, of whatever version that was."""
+    said = row.statement
+    local = purchase_answer_id(id_bytes(row.hub_id), (said.cycle_owner, said.cycle), said.part)
+    held = db.execute(
+        "SELECT a.body FROM purchase_answer a JOIN party o ON o.ref = a.owner WHERE o.id = ? AND a.local = ?",
+        (seller.member, local),
+    ).fetchone()
+    return _answers.decode(held[0]) if held else None
 
 
 def _shortfalls(
@@ -168,7 +202,8 @@ def _shortfalls(
             (seller.member, local),
         ).fetchone() or (0, left, "")
         lifted = version and available < left and available == lacked.get(line.product)
-        if line.product in less or lifted:
+        known = version and available == left  # it said so itself, with a reason of its own
+        if (line.product in less and not known) or lifted:
             why = answer.reason or reason
             found.append(Shortfall(local, version + 1, *cycle, answer.hub, line.product, left, why))
     return found

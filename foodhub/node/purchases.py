@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from foodhub.catalog.naming import Named, base32_id, find, fold, id_of_both
+from foodhub.catalog.naming import Named, base32_id, find, fold, full_name, id_of_both
 from foodhub.errors import NotThereError
 from foodhub.money import line_amount
 from foodhub.node.buyers import as_itself
@@ -150,7 +150,7 @@ def _line_row(
     there, why = lack or (known, "")
     there = min(there, line.quantity)
     return PurchaseLineRow(
-        product=f"{line.name}, {line.variant}" if line.variant else line.name,
+        product=full_name(line.name, line.variant),
         product_id=base32_id(line.product),
         sku=line.sku,
         quantity=line.quantity,

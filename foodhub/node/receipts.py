@@ -14,11 +14,11 @@ import msgspec
 from foodhub.log.body import ROOM
 from foodhub.log.header import Log
 from foodhub.node.book import Book, Held, answer_of
-from foodhub.node.counting import Gate, chunks, readers_of
+from foodhub.node.counting import Gate, write_shown
 from foodhub.node.cycles import CycleRow
 from foodhub.node.exchanges import Exchange
 from foodhub.node.hat import Hat
-from foodhub.node.households import households_of, reader_of
+from foodhub.node.households import reader_of
 from foodhub.node.permitting import Permits
 from foodhub.node.standing import is_removed
 from foodhub.node.supplies import Key, Supplies
@@ -251,23 +251,14 @@ class Intake:
 
     def write(self, rows: Sequence[ReceiptRow]) -> dict[Placement, tuple[bytes, int]]:
         """Sign receipts of these rows, in order; return where each stands: (entry, position)."""
-        basis, readers = self._basis(), self._readers(rows)
+        basis, customers = self._basis(), {*self._book.since, *(row.buyer for row in rows)}
         found: dict[Placement, tuple[bytes, int]] = {}
-        for part in in_parts(rows, ROOM // 2 if readers else ROOM - 8192):
+        for part in in_parts(rows, ROOM // 2 if self._exchange.shown else ROOM - 8192):
             receipt = Receipt(secrets.token_bytes(16), 1, *self._cycle.key, basis, part)
-            entries = [
-                self._tx.append(self._hat.member, Log.TRADE, [receipt], readers=chunk)[0] for chunk in chunks(readers)
-            ]
+            (entry,) = write_shown(self._tx, self._hat, self._exchange, [receipt], customers)
             self._book.note(receipt, self._tx.now)
-            found |= {(row.buyer, row.order): (entries[-1], position) for position, row in enumerate(part)}
+            found |= {(row.buyer, row.order): (entry, position) for position, row in enumerate(part)}
         return found
-
-    def _readers(self, rows: Sequence[ReceiptRow]) -> list[bytes]:
-        """Return who else reads receipts: nobody, or all customers where wishes are shown."""
-        if not self._exchange.shown:
-            return []
-        members = {household.id for household in households_of(self._db, self._hat.member)}
-        return readers_of(self._db, {*members, *self._book.since, *(row.buyer for row in rows)})
 
     def _basis(self) -> list[tuple[bytes, int]]:
         """Return the logs on which promises rest: of those who set something aside, else of the supplier."""

@@ -11,7 +11,6 @@ import msgspec
 from foodhub.catalog.naming import base32_id
 from foodhub.catalog.statements import StockMode
 from foodhub.errors import N_, RefusedError, UsageError
-from foodhub.node.allotments import UNITS
 from foodhub.node.cycles import CycleRow, find_cycle, list_cycles
 from foodhub.node.delivered import Leaving, leaving
 from foodhub.node.deliveries import has_closed, require_closed
@@ -19,6 +18,7 @@ from foodhub.node.hat import Hat, shown_name
 from foodhub.node.products import product_statement, stock_statement
 from foodhub.node.shelf import shelf_of
 from foodhub.node.stock import restated
+from foodhub.quantity import COUNTED_IN
 
 
 class AtCount(msgspec.Struct, frozen=True):
@@ -66,7 +66,7 @@ def _row(db: sqlite3.Connection, producer: bytes, leaving: Leaving, cycle: Cycle
     name = statement.name if statement else base32_id(aside.product)[:8]
     return AtCount(
         product=f"{name}, {statement.variant}" if statement and statement.variant else name,
-        unit=UNITS[statement.price_per] if statement else "piece",
+        unit=COUNTED_IN[statement.price_per] if statement else "piece",
         cycle=cycle.name if cycle else cycle_id[:8],
         cycle_id=cycle_id,
         hub=shown_name(db, aside.hub),

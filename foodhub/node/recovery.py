@@ -23,9 +23,10 @@ from foodhub.node.circuit_log import all_epochs_of, first_statement, inceptions
 from foodhub.node.devices import cuts_of
 from foodhub.node.enrolling import new_device, new_keys, spoiled
 from foodhub.node.epochs import next_epoch, share
-from foodhub.node.hat import Hat, hats, shown_name
+from foodhub.node.hat import Hat, hats, member_name, shown_name
+from foodhub.node.knocking import remember_addresses, write_secret
 from foodhub.node.recovery_words import RecoveryKeys
-from foodhub.node.setup import check_circuit, enter_circuit, remember_addresses, write_secret
+from foodhub.node.setup import check_circuit, enter_circuit
 from foodhub.store.guard import begins, begun
 from foodhub.store.lock import FileLock
 from foodhub.store.transaction import Transaction
@@ -61,14 +62,19 @@ def whose_words(db: sqlite3.Connection, keys: RecoveryKeys) -> Hat:
     """
     found = member_of_words(db, keys.signing.public)
     for hat in hats(db):
-        (data,) = db.execute("SELECT inception FROM own WHERE member = ?", (hat.member,)).fetchone()
-        if (found is not None and found.id == hat.member) or (data and keys.signing.public in data):
+        if (found is not None and found.id == hat.member) or _began_with(db, hat, keys):
             return hat
     raise NotThereError(
         "words_of_nobody",
         N_("These are the recovery words of no member of this home."),
         N_("Each member has words of its own: look for another sheet of paper."),
     )
+
+
+def _began_with(db: sqlite3.Connection, hat: Hat, keys: RecoveryKeys) -> bool:
+    """Say whether these words were made with a member of this home, which may be in no circuit yet."""
+    (data,) = db.execute("SELECT inception FROM own WHERE member = ?", (hat.member,)).fetchone()
+    return bool(data) and keys.signing.public in data
 
 
 def member_of_words(db: sqlite3.Connection, recovery_signing: bytes) -> Inception | None:
@@ -212,6 +218,24 @@ def require_member_of(db: sqlite3.Connection, keys: RecoveryKeys) -> bytes:
         NotThereError: `words_of_no_member`.
     """
     return _member(db, keys).id
+
+
+def known_member(db: sqlite3.Connection, keys: RecoveryKeys) -> tuple[bytes, str, list[str]] | None:
+    """Return the member whose words these are, its name and who else is of this home; None for one not known here."""
+    found = member_of_words(db, keys.signing.public)
+    member = found.id if found else next((hat.member for hat in hats(db) if _began_with(db, hat, keys)), None)
+    return (member, name_of(db, member), others_here(db, member)) if member else None
+
+
+def others_here(db: sqlite3.Connection, member: bytes) -> list[str]:
+    """Return the names of the members of this home if it is none of them, none if it is."""
+    own = hats(db)
+    return [] if any(hat.member == member for hat in own) else [hat.name for hat in own]
+
+
+def is_named(db: sqlite3.Connection, member: bytes) -> bool:
+    """Say whether it is known here what a member is called."""
+    return member_name(db, member) is not None
 
 
 def name_of(db: sqlite3.Connection, member: bytes) -> str:

@@ -28,6 +28,7 @@ from foodhub.orders.exchanges import Close, Draft, Opening, Outgoing, Plan, Repe
 from foodhub.orders.hands import Behalf, Belong, Contact, Mandate, Represented
 from foodhub.orders.purchase import Purchase
 from foodhub.orders.reserving import Lower, Return
+from foodhub.orders.shown_queue import Queue
 from foodhub.orders.statements import Allot, Answer, Cycle, Order, Profile, Receipt, Remark, Standing, Total
 from foodhub.store.behalf import standing
 from foodhub.store.facts import FACTS, Stated, fault_of, quoted
@@ -38,7 +39,7 @@ AGAIN = (
     *(Cycle, Plan, Outgoing, Opening, Close, Draft, Repeat, Standing, Order, Remark),
 )
 """What can be said again, in the order in which it builds on each other: it spends nothing."""
-SPENT = (Allot, Lower, Return, Receipt, Answer, Total, Tally, Counted, Confirmation, Baskets, Purchase)
+SPENT = (Allot, Lower, Return, Receipt, Answer, Total, Tally, Counted, Queue, Confirmation, Baskets, Purchase)
 """What spends a right, or rests on what does. Everything that stands in neither a person says anew."""
 
 

@@ -11,7 +11,8 @@ import msgspec
 from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
 from foodhub.node.buyers import Buyer, as_itself
-from foodhub.node.hat import Hat, shown_name
+from foodhub.node.hat import Hat
+from foodhub.node.households import unwritable
 from foodhub.node.standing import require_standing
 from foodhub.orders.statements import MAX_COMMENT, Consent, Remark
 from foodhub.store.transaction import Transaction
@@ -77,8 +78,7 @@ def set_remark(
     try:
         tx.append(hat.member, Log.TRADE, [buyer.enclose(remark)], readers=[aggregator])
     except LookupError:
-        hub = shown_name(tx.db, aggregator)
-        raise RefusedError("no_box_key", N_("{hub} can't be written to yet."), N_("Sync first."), hub=hub) from None
+        raise unwritable(tx.db, aggregator) from None
     except ValueError:
         raise RefusedError(
             "bad_comment",

@@ -137,7 +137,7 @@ def add_represented(
     salt = secrets.token_bytes(16)
     member = represented_id(hat.member, salt, role)
     enclose = enclosing(member, salt, role)
-    card = Contact(derived_id(b"contact"), 1, name, check_line(phone), check_line(address))
+    card = Contact(derived_id(b"contact"), 1, name, check_phone(phone), check_line(address))
     said: list[Any] = [Represented(salt, 1, role, ended=False)]
     if role == "household" and "group" in hat.roles:
         said.append(enclose(Belong(derived_id(b"belong", hat.member), 1, hat.member, tx.now, left=False)))
@@ -157,6 +157,18 @@ def check_line(text: str) -> str:
     clean = normalize("NFC", " ".join(text.split()))
     if len(clean) > MAX_CARD or not clean.isprintable():
         raise UsageError("bad_card", N_("A line of a contact card has up to {most} characters."), most=MAX_CARD)
+    return clean
+
+
+def check_phone(text: str) -> str:
+    """Return a telephone number without needless space; an empty one is none.
+
+    Raises:
+        UsageError: `bad_phone`, or as `check_line`.
+    """
+    clean = check_line(text)
+    if clean and not any(letter.isdigit() for letter in clean):
+        raise UsageError("bad_phone", N_('"{text}" is no telephone number.'), N_("Write its digits."), text=clean)
     return clean
 
 

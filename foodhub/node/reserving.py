@@ -9,17 +9,17 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from foodhub.catalog.naming import base32_id
+from foodhub.catalog.naming import base32_id, full_name
 from foodhub.catalog.statements import Product
 from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
-from foodhub.node.allotments import UNITS, allot, supplied
+from foodhub.node.allotments import allot, supplied
 from foodhub.node.buyers import Buyer
 from foodhub.node.cycles import CycleRow, list_cycles
 from foodhub.node.devices import keeper_of
 from foodhub.node.exchanges import Exchange, exchange_of
 from foodhub.node.hat import Hat, shown_name
-from foodhub.node.households import has_keys, reader_of
+from foodhub.node.households import has_keys, reader_of, unwritable
 from foodhub.node.products import product_statement, stock_statement
 from foodhub.node.rights import awaited
 from foodhub.node.running import is_running, require_running
@@ -28,6 +28,7 @@ from foodhub.node.shelf import Aside, Shelf, shelf_of
 from foodhub.node.standing import require_standing
 from foodhub.orders.reserving import AllotRequest
 from foodhub.orders.statements import derived_id
+from foodhub.quantity import COUNTED_IN
 from foodhub.store.transaction import Transaction
 
 
@@ -103,8 +104,7 @@ def _ask(tx: Transaction, hat: Hat, cycle: CycleRow, product: tuple[bytes, bytes
         said = AllotRequest(local, version + 1, *cycle.key, *product, quantity)
         tx.append(hat.member, Log.TRADE, [said], readers=[reader_of(tx.db, product[0]) or product[0]])
     except LookupError:
-        name = shown_name(tx.db, product[0])
-        raise RefusedError("no_box_key", N_("{hub} can't be written to yet."), N_("Sync first."), hub=name) from None
+        raise unwritable(tx.db, product[0]) from None
     return 1
 
 
@@ -198,9 +198,9 @@ def _asked(
         hub_id=base32_id(held.hub),
         producer=shown_name(db, producer),
         producer_id=base32_id(producer),
-        product=f"{statement.name}, {statement.variant}" if statement.variant else statement.name,
+        product=full_name(statement.name, statement.variant),
         product_id=base32_id(statement.local),
-        unit=UNITS[statement.price_per],
+        unit=COUNTED_IN[statement.price_per],
         requested=quantity - held.returned,
         set_aside=held.quantity,
         free=None,

@@ -25,9 +25,17 @@ _KEPT_ELSEWHERE = {
     ),
     "stock": (
         N_("The stock of {name} is counted and set aside on its device {device}, not on this one."),
-        N_("Go on there, or hand the right over from there: foodhub device hand-over stock {own}"),
+        N_(
+            "Go on there, or hand the right over from there: foodhub device hand-over stock {own}. A product can be"
+            " published here, too, without what there is of it."
+        ),
     ),
 }
+
+
+def keeps(db: sqlite3.Connection, hat: Hat, right: Right) -> bool:
+    """Say whether this device is the one that spends a right of its member."""
+    return keeper_of(db, hat.member, right) == hat.device
 
 
 def require_right(db: sqlite3.Connection, hat: Hat, right: Right) -> None:
@@ -37,7 +45,7 @@ def require_right(db: sqlite3.Connection, hat: Hat, right: Right) -> None:
         RefusedError: `not_the_keeper`, or `predecessor_missing` while a retired device's last entries are not here.
     """
     keeper = keeper_of(db, hat.member, right)
-    if keeper != hat.device:
+    if not keeps(db, hat, right):
         message, hint = _KEPT_ELSEWHERE[right]
         own, device = base32_id(hat.device)[:8], base32_id(keeper)[:8]
         raise RefusedError("not_the_keeper", message, hint, name=hat.name, right=right, device=device, own=own)

@@ -22,13 +22,15 @@ from foodhub.node.erasable import HANDED_OVER
 from foodhub.node.exchanges import Exchange, exchange_of
 from foodhub.node.hat import Hat
 from foodhub.node.households import reader_of
-from foodhub.node.supplies import Key, Supplies, aggregators_of, from_above
+from foodhub.node.shown_queues import show_queue
+from foodhub.node.supplies import Key, Supplies, from_above
 from foodhub.node.waiting import newest_erased
-from foodhub.orders.allocation import Allocation, Supply, allocate, fingerprint, share_out
-from foodhub.orders.cases import Terms
-from foodhub.orders.closing import Confirmation, ConfirmedLine, CountedGoods, Slip, confirmation_id
+from foodhub.orders.allocation import Allocation, Basis, Supply, allocate, fingerprint, share_out
+from foodhub.orders.closing import Confirmation, ConfirmedLine, Slip, confirmation_id
 from foodhub.orders.exchanges import Sharing
 from foodhub.orders.queue import Row
+from foodhub.orders.shown_queue import ShownQueue
+from foodhub.orders.sums import aggregators_in
 from foodhub.store.transaction import Transaction
 
 SUBSTITUTED = "substituted"
@@ -47,17 +49,22 @@ class Lack:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The allocation of a cycle at one aggregator: the queue that counts, the result, its fingerprint, what lacks.
+    """The allocation of a cycle at one aggregator: what it follows from, the result, its fingerprint, what lacks."""
 
-    `parts` says of each product what is given out at a time (see `cases.part_of`).
-    """
-
-    at: int
-    queue: Mapping[Key, Sequence[Row]]
+    basis: Basis
     allocation: Allocation
     fingerprint: bytes
     lacks: Mapping[Key, Lack]
-    parts: Mapping[Key, int]
+
+    @property
+    def at(self) -> int:
+        """Return for which close it is (ms)."""
+        return self.basis.at
+
+    @property
+    def queue(self) -> Mapping[Key, Sequence[Row]]:
+        """Return the queue that counts."""
+        return self.basis.queue
 
 
 def settle(
@@ -73,6 +80,10 @@ def settle(
     if not book.settlement:
         found = work_out(tx.db, exchange, counted, book, supplies)
         book.settlement = _untold(tx, hat, exchange, found) if found is not None else []
+        if found is not None and book.settlement:
+            places = {(row.buyer, row.order) for rows in found.queue.values() for row in rows}
+            versions = {place: counted.versions[place] for place in places}
+            show_queue(tx, hat, exchange, ShownQueue(found.basis, versions, found.fingerprint))
     now, book.settlement = book.settlement[:most], book.settlement[most:]
     send(tx, hat, now)
     return len(now) or tell_baskets(tx, hat, exchange)
@@ -141,13 +152,13 @@ def work_out(
         above = {}
     basis = ([(each.part, each.version) for each in counted.parts], len(book.taken), above, supplies.came_too_late)
     if book.settled is None or book.settled[0] != basis:
-        book.settled = basis, _allocated(db, counted, book, supplies, above)
+        book.settled = basis, _allocated(exchange, counted, book, supplies, above)
     lacks = _shortfalls(db, exchange) if exchange.own_supplier else _less_from_above(above)
     return replace(book.settled[1], lacks=lacks)  # type: ignore[no-any-return]
 
 
 def _allocated(
-    db: sqlite3.Connection,
+    exchange: Exchange,
     counted: CountedList,
     book: Book,
     supplies: Supplies,
@@ -156,23 +167,23 @@ def _allocated(
     """Allocate, whatever lacks; what it rests on stands still once it is counted, so a book keeps it."""
     queue = book.queue(counted.versions)
     supply = {key: _supply(key, counted, supplies, above) for key in queue}
-    terms = {key: _terms(counted.goods[key]) for key in queue}
-    buyers = {row.buyer for rows in queue.values() for row in rows}
-    allocation = allocate(queue, terms, supply, aggregators_of(db, buyers))
-    parts = {key: each.part for key, each in terms.items()}
-    return Settlement(counted.at, queue, allocation, fingerprint(queue, terms, allocation), {}, parts)
-
-
-def _terms(goods: CountedGoods) -> Terms:
-    return Terms(goods.rule, goods.size, goods.minimum, goods.broken, goods.step, goods.part)
+    terms = {key: counted.goods[key].terms for key in queue}
+    aggregators = aggregators_in(queue.values(), exchange.cycle)
+    allocation = allocate(queue, terms, supply, aggregators)
+    return Settlement(
+        Basis(counted.at, queue, terms, supply, aggregators),
+        allocation,
+        fingerprint(queue, terms, allocation),
+        {},
+    )
 
 
 def _supply(key: Key, counted: CountedList, supplies: Supplies, above: Mapping[Key, ConfirmedLine]) -> Supply:
     """Return what there is of a product: what the supplier confirmed, else what there was at the close."""
     if not supplies.own:
         line = above.get(key)
-        missing = "not_permitted" if line is None and not supplies.came_too_late else "late"
-        # Without a reason the supplier gave all that it was asked for in time: what is more came too late for it.
+        # Without a reason the supplier gave all that it took in: why not all, its answer says.
+        missing = supplies.why_not(key)
         return Supply(line.confirmed if line else 0, given=True, reason=(line.reason if line else "") or missing)
     goods = counted.goods[key]
     return Supply(goods.units if goods.limited else None)
@@ -259,7 +270,7 @@ def _shares(exchange: Exchange, found: Settlement, key: Key, before: Mapping[byt
     if not is_short(found, key):
         return Shared({})
     confirmed, available = confirmed_of(found, key), found.lacks[key].available
-    rows, part, sharing = found.queue[key], found.parts[key], sharing_of(exchange, found, key, before)
+    rows, part, sharing = found.queue[key], found.basis.terms[key].part, sharing_of(exchange, found, key, before)
     if sharing != "by_hand":
         return Shared(share_out(rows, confirmed, available, sharing, part))
     told = _told_shares(found, key, before)

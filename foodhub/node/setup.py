@@ -1,7 +1,5 @@
 """Beginning: making a member on this machine, founding a circuit, inviting, and joining on an invite."""
 
-import json
-import os
 import secrets
 import sqlite3
 from collections.abc import Sequence
@@ -10,8 +8,6 @@ from unicodedata import normalize
 
 import msgspec
 
-from foodhub.circuit.device_code import PREFIX as DEVICE_PREFIX
-from foodhub.circuit.device_code import DeviceCode, read_device_code
 from foodhub.circuit.invite import InviteCode, read_code, write_code
 from foodhub.circuit.statements import (
     MAX_CHARTER,
@@ -34,10 +30,11 @@ from foodhub.log.header import Log
 from foodhub.log.keys import BoxKey, DeviceKeys, SigningKey
 from foodhub.node.epochs import first_epoch
 from foodhub.node.hat import Hat, choose_hat, hats, require_member
+from foodhub.node.knocking import begin_knocking, remember_addresses
 from foodhub.node.recovery_words import new_words
 from foodhub.orders.statements import Profile
-from foodhub.store.guard import file_identity, machine
 from foodhub.store.keyring import KeyFile, write_key_file
+from foodhub.store.place import file_identity, machine
 from foodhub.store.store import DATABASE
 from foodhub.store.transaction import Transaction
 
@@ -262,8 +259,8 @@ REFUSALS = {
 
 def refusal(code: str) -> RefusedError:
     """Return a door's refusal as the user meets it."""
-    message, hint = REFUSALS.get(code) or (N_("The circuit refused this invite ({reason})."), N_("Ask for a new one."))
-    return RefusedError(code, message, hint, reason=code)
+    message, hint = REFUSALS.get(code) or (N_("The circuit refused this invite."), N_("Ask for a new one."))
+    return RefusedError(code, message, hint)
 
 
 def check_invite(db: sqlite3.Connection, hat: Hat, text: str, now: int) -> InviteCode:
@@ -292,41 +289,6 @@ def prepare_join(tx: Transaction, home: Path, hat: Hat, text: str) -> InviteCode
     remember_addresses(tx, code.addresses, "invite")
     begin_knocking(home, text, hat.member)
     return code
-
-
-def begin_knocking(home: Path, text: str, member: bytes) -> None:
-    """Leave an invite, or the code for a device, where the network process finds it."""
-    write_secret(_knock_file(home), {"code": text, "member": member.hex()})
-
-
-def write_secret(path: Path, content: object) -> None:
-    """Write a small file of JSON that its owner alone may read."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    unfinished = path.with_suffix(f".{os.getpid()}")
-    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        json.dump(content, stream)
-    unfinished.replace(path)
-
-
-def _knock_file(home: Path) -> Path:
-    return home / "keys" / "joining.json"
-
-
-def joining(home: Path) -> tuple[InviteCode | DeviceCode, bytes] | None:
-    """Return the invite or code that this home knocks with and the member that it is for, None when it does not."""
-    try:
-        content = json.loads(_knock_file(home).read_text("utf-8"))
-        text = content["code"]
-        code = read_device_code(text) if text.startswith(DEVICE_PREFIX) else read_code(text)
-        return code, bytes.fromhex(content["member"])
-    except (FileNotFoundError, ValueError, KeyError, RefusedError):
-        return None
-
-
-def end_joining(home: Path) -> None:
-    """Forget the invite or code that this home was knocking with."""
-    _knock_file(home).unlink(missing_ok=True)
 
 
 def charter(db: sqlite3.Connection) -> str | None:
@@ -372,20 +334,6 @@ def join(tx: Transaction, hat: Hat, code: InviteCode) -> None:
     statement = Join(inception, own, accepted, code.key.public, proof)
     tx.append(hat.member, Log.CIRCUIT, [statement, _epoch_of(inception)])
     _say_name(tx, hat)
-
-
-def remember_addresses(tx: Transaction, addresses: Sequence[str], source: str) -> None:
-    """Remember where other nodes of the circuit may be reached."""
-    tx.db.executemany(
-        "INSERT INTO address VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seen = excluded.seen",
-        [(address, tx.now, source) for address in addresses[:32] if len(address) <= 300],
-    )
-
-
-def remembered_addresses(db: sqlite3.Connection, most: int = 8) -> list[str]:
-    """Return where other nodes of the circuit were reachable, the latest known first."""
-    rows = db.execute("SELECT address FROM address ORDER BY seen DESC, address LIMIT ?", (most,))
-    return [address for (address,) in rows]
 
 
 def invite_arrived(db: sqlite3.Connection, code: InviteCode) -> bool:

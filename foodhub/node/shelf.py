@@ -92,6 +92,14 @@ class Shelf:
         stock = self.stock(aside.product)
         return aside.lies(stock.version) if stock.mode == "counted" else 0
 
+    def elsewhere(self, aside: Aside) -> int:
+        """Return how much of what could be set aside at one place is set aside at others."""
+        place = (aside.cycle, aside.hub, aside.device)
+        others = [e for e in self.asides.get(aside.product, ()) if (e.cycle, e.hub, e.device) != place]
+        if self.stock(aside.product).mode == "counted":
+            return sum(self.lies(each) for each in others)
+        return sum(each.quantity for each in others if each.cycle == aside.cycle)
+
     def aside(self, cycle: CycleKey, hub: bytes, device: bytes, product: bytes) -> Aside:
         """Return what is set aside for a device of a hub; one of nothing where nothing is."""
         place = (cycle, hub, device)

@@ -8,20 +8,19 @@ from collections.abc import Mapping
 
 import msgspec
 
-from foodhub.catalog.naming import base32_id
+from foodhub.catalog.naming import base32_id, full_name
 from foodhub.errors import N_, RefusedError
-from foodhub.log.header import Log
-from foodhub.node.allotments import UNITS, place_of
+from foodhub.node.allotments import place_of, tell_hub
 from foodhub.node.bought import Bought
 from foodhub.node.buyers import Buyer
 from foodhub.node.cycles import CycleRow
 from foodhub.node.hat import Hat, shown_name
-from foodhub.node.households import has_keys
 from foodhub.node.products import product_statement
 from foodhub.node.sellers import in_name_of, seller_of
 from foodhub.node.standing import require_standing
 from foodhub.orders.reserving import MAX_REASON, Shortfall, shortfall_faults
 from foodhub.orders.statements import derived_id
+from foodhub.quantity import COUNTED_IN
 from foodhub.store.transaction import Transaction
 
 
@@ -86,10 +85,7 @@ def declare_shortfall(
                 most=MAX_REASON,
             )
     if statements:
-        if not has_keys(tx.db, hub):
-            name = shown_name(tx.db, hub)
-            raise RefusedError("no_box_key", N_("{hub} can't be written to yet."), N_("Sync first."), hub=name)
-        tx.append(hat.member, Log.TRADE, [seller.enclose(each) for each in statements], readers=[hub])
+        tell_hub(tx, hat, seller, hub, statements)
     return len(statements)
 
 
@@ -118,13 +114,13 @@ def list_shortfalls(db: sqlite3.Connection, cycle: CycleRow) -> list[ShortfallRo
             ordered, promised = _sums(db, cycle, hub, (producer, product))
             rows.append(
                 ShortfallRow(
-                    product=f"{statement.name}, {statement.variant}" if statement.variant else statement.name,
+                    product=full_name(statement.name, statement.variant),
                     product_id=base32_id(product),
                     producer=shown_name(db, producer),
                     producer_id=base32_id(producer),
                     hub=shown_name(db, hub),
                     hub_id=base32_id(hub),
-                    unit=UNITS[statement.price_per],
+                    unit=COUNTED_IN[statement.price_per],
                     available=available,
                     ordered=ordered,
                     promised=bought.promised(cycle.key, hub, (producer, product), promised),

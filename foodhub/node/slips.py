@@ -18,12 +18,11 @@ from foodhub.log.showing import look, show
 from foodhub.node.buyers import names_of
 from foodhub.node.confirmations import confirmed_to, joined
 from foodhub.node.cycles import CycleRow
-from foodhub.node.exchanges import exchange_of
+from foodhub.node.exchanges import exchange_of, outgoing_of
 from foodhub.node.hat import Hat, circuit_id, shown_name
-from foodhub.node.supplies import aggregators_of
+from foodhub.node.products import product_named
 from foodhub.orders.cases import pool_of
 from foodhub.orders.closing import Confirmation, ConfirmedLine, Slip, confirmation_faults
-from foodhub.orders.exchanges import Filled
 from foodhub.orders.slips import fault_of, overlap
 from foodhub.store.fold import READERS
 from foodhub.store.outgoing import read_run
@@ -46,6 +45,7 @@ class SlipRow(msgspec.Struct, frozen=True):
     price_per: str
     hub: str
     hub_id: str
+    buyer: str
     buyer_id: str
     about: str
     rule: str
@@ -68,16 +68,21 @@ class Contradiction(msgspec.Struct, frozen=True):
 
 def list_slips(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> list[SlipRow]:
     """Return the slips that a member, whom it represents, or whom it was confirmed to be got in a cycle, worked out."""
+    return [row for owner, said in told_to(db, hat, cycle) for row in _slips(db, owner, said)]
+
+
+def told_to(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> list[tuple[bytes, Confirmation]]:
+    """Return what a member, and whom it represents, was confirmed in a cycle, and by whom."""
     stands_for = db.execute(
         "SELECT r.member FROM represented r JOIN party w ON w.ref = r.owner WHERE w.id = ?", (hat.member,)
     )
     buyers = {*names_of(db, hat), *(member for (member,) in stands_for)}
-    return [row for owner, said in confirmed_to(db, buyers, cycle.key) for row in _slips(db, owner, said)]
+    return confirmed_to(db, buyers, cycle.key)
 
 
 def _slips(db: sqlite3.Connection, aggregator: bytes, said: Confirmation) -> Iterator[SlipRow]:
     for line in said.lines:
-        name, per = _product(db, line)
+        name, per = product_named(db, line.producer, line.product)
         for slip in line.slips:
             yield SlipRow(
                 product=name,
@@ -86,6 +91,7 @@ def _slips(db: sqlite3.Connection, aggregator: bytes, said: Confirmation) -> Ite
                 price_per=per,
                 hub=shown_name(db, aggregator),
                 hub_id=base32_id(aggregator),
+                buyer=shown_name(db, said.buyer),
                 buyer_id=base32_id(said.buyer),
                 about=slip.about,
                 rule=slip.rule,
@@ -96,18 +102,6 @@ def _slips(db: sqlite3.Connection, aggregator: bytes, said: Confirmation) -> Ite
                 share=slip.share,
                 fault=fault_of(slip, line) or "",
             )
-
-
-def _product(db: sqlite3.Connection, line: ConfirmedLine) -> tuple[str, str]:
-    row = db.execute(
-        "SELECT p.name, p.variant, p.price_per FROM product p JOIN party o ON o.ref = p.owner"
-        " WHERE o.id = ? AND p.local = ?",
-        (line.producer, line.product),
-    ).fetchone()
-    if row is None:
-        return base32_id(line.product)[:8], "piece"
-    name, variant, per = row
-    return (f"{name}, {variant}" if variant else name), per
 
 
 def export_slips(tx: Transaction, hat: Hat, cycle: CycleRow) -> bytes:
@@ -194,25 +188,40 @@ def compare(db: sqlite3.Connection, cycle: CycleRow | None, one: bytes, other: b
             N_("Compare slips of the same cycle."),
         )
     found = {(line.producer, line.product): line for line in theirs.lines}
-    exchange = exchange_of(db, owner, cycle) if cycle else None
     contradictions = []
     for line in ours.lines:
         match = found.get((line.producer, line.product))
-        if match is None or (exchange and _apart(db, exchange.rule(line.producer, line.product).filled, ours, theirs)):
+        apart = match and _apart(db, owner, cycle, line, (ours.buyer, theirs.buyer))
+        if match is None or apart:
             continue
         for slip, its in _pairs(line, match, same_allocation=ours.fingerprint == theirs.fingerprint):
+            if apart is None and _totals(slip) != _totals(its):
+                continue  # they may be of two queues, for all that is known here
             code = overlap(slip, its)
             if code is not None:
-                contradictions.append(Contradiction(_product(db, line)[0], base32_id(line.product), slip.about, code))
+                name, _per = product_named(db, line.producer, line.product)
+                contradictions.append(Contradiction(name, base32_id(line.product), slip.about, code))
     return contradictions
 
 
-def _apart(db: sqlite3.Connection, filled: Filled, ours: Confirmation, theirs: Confirmation) -> bool:
-    """Say whether two customers fill their cases apart, so that their slips are of different queues."""
-    buyers = (ours.buyer, theirs.buyer)
-    aggregators = aggregators_of(db, set(buyers))
-    one, other = (pool_of(filled, buyer, aggregator=buyer in aggregators) for buyer in buyers)
+def _apart(
+    db: sqlite3.Connection, owner: bytes, cycle: CycleRow | None, line: ConfirmedLine, buyers: tuple[bytes, bytes]
+) -> bool | None:
+    """Say whether two customers fill their cases of a product apart, so that their slips are of different queues.
+
+    Which orders are sums does not stand in slips; but who sums what others want said in the cycle how it sells. Where
+    this home does not know the cycle, or how it was sold there, nobody can say (None).
+    """
+    exchange = exchange_of(db, owner, cycle) if cycle else None
+    if cycle is None or exchange is None:
+        return None
+    filled = exchange.rule(line.producer, line.product).filled
+    one, other = (pool_of(filled, buyer, aggregator=outgoing_of(db, buyer, cycle) is not None) for buyer in buyers)
     return one != other
+
+
+def _totals(slip: Slip) -> tuple[int, int, int]:
+    return slip.units, slip.quantity, slip.tolerance
 
 
 def _pairs(line: ConfirmedLine, match: ConfirmedLine, *, same_allocation: bool) -> Iterator[tuple[Slip, Slip]]:

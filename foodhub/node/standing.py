@@ -5,6 +5,7 @@ Asked before anything is signed, so that nobody writes what no node would ever c
 
 import sqlite3
 
+from foodhub.catalog.naming import base32_id
 from foodhub.errors import N_, RefusedError
 from foodhub.node.hat import Hat, require_member, shown_name
 
@@ -55,6 +56,30 @@ def fallen(db: sqlite3.Connection, hat: Hat) -> RefusedError | None:
             seq=seq,
         )
     return None
+
+
+def without_role(db: sqlite3.Connection, hat: Hat) -> RefusedError | None:
+    """Return what to say of a member of the circuit from which its last role was taken, None for all others."""
+    row = db.execute("SELECT roles FROM member WHERE id = ? AND NOT removed", (hat.member,)).fetchone()
+    if row is None or row[0].strip():
+        return None
+    return RefusedError(
+        "role_taken",
+        N_("{name} has no role in the circuit any more, since a steward took it: what it said in one counts no more."),
+        N_("A steward can give it back: foodhub circuit grant {id} ROLE"),
+        name=hat.name,
+        id=base32_id(hat.member)[:8],
+    )
+
+
+def require_role(db: sqlite3.Connection, hat: Hat) -> None:
+    """Make sure that a member of the circuit has a role.
+
+    Raises:
+        RefusedError: `role_taken`.
+    """
+    if (error := without_role(db, hat)) is not None:
+        raise error
 
 
 def is_removed(db: sqlite3.Connection, member: bytes) -> bool:

@@ -21,7 +21,7 @@ from foodhub.node.households import has_keys
 from foodhub.node.placements import placements
 from foodhub.node.placing import append_order
 from foodhub.node.products import list_products
-from foodhub.node.standing import require_standing
+from foodhub.node.standing import require_standing, roles_of
 from foodhub.node.terms import terms_in_cycle
 from foodhub.node.wanted import Wanted
 from foodhub.orders.statements import Order, OrderLine, Standing, StandingLine, derived_id
@@ -85,11 +85,18 @@ def add_standing(tx: Transaction, hat: Hat, hub: bytes, wanted: Sequence[Wanted]
     """Begin a standing order at a hub or group, from the next opening on; return its id.
 
     Raises:
-        RefusedError: what we sign counts no more, or nothing is ordered.
+        RefusedError: what we sign counts no more, nothing is ordered, or `takes_no_orders`.
     """
     require_standing(tx.db, hat)
     if not wanted:
         raise RefusedError("empty_order", N_("An order names at least one product."), N_("Write: PRODUCT=QUANTITY"))
+    if not {"hub", "group"} & roles_of(tx.db, hub):
+        raise RefusedError(
+            "takes_no_orders",
+            N_("{name} takes no orders: it is neither a hub nor a group."),
+            N_("Name the hub or group that sells to you. Who does: foodhub cycle list"),
+            name=shown_name(tx.db, hub),
+        )
     lines = [
         StandingLine(id_bytes(each.row.producer_id), id_bytes(each.row.id), each.amount, each.tolerance)
         for each in wanted

@@ -1,31 +1,39 @@
 """Looking at the log itself: how much is held, whether it verifies, what is not yet elsewhere."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import msgspec
 
-from foodhub.catalog.naming import Named, base32_id, find
+from foodhub.catalog.naming import Named, base32_id, find, fold
 from foodhub.errors import RefusedError
 from foodhub.node.alerts import Alert, alerts
 from foodhub.node.hat import Hat, circuit_id, hats, shown_name
+from foodhub.store.place import knocks, misplaced
 from foodhub.store.schema import SEQ_BITS
 
 LOG_NAMES = ("circuit", "catalog", "trade")
 
 
 class StatusRow(msgspec.Struct, frozen=True):
-    """The state of a home at a glance; `pending` counts our own entries that no peer has yet."""
+    """The state of a home at a glance; `pending` counts our own entries that no peer has yet.
+
+    `circuit` is None until one of the members is in it, `looked_at` what is called a circuit whose charter alone came;
+    `not_joined` are those of the members that are not in it; `knocking` waits to be let in.
+    """
 
     name: str
     roles: list[str]
     circuit: str | None
+    looked_at: str | None
+    knocking: bool
     entries: int
     logs: int
     peers: int
     pending: int
     members: list[str]
+    not_joined: list[str]
     home: str
     network: str
     read_only: str
@@ -82,22 +90,28 @@ class MemberRow(msgspec.Struct, frozen=True):
 def status(db: sqlite3.Connection, home: str, peers: int, network: str) -> StatusRow:
     """Return the state of a home; `peers` and `network` come from `live`."""
     own = hats(db)
-    circuit = db.execute("SELECT name FROM circuit").fetchone()
+    known = db.execute("SELECT name FROM circuit").fetchone()
+    circuit = known[0] if known else None
+    shut = misplaced(db)
+    outside = [hat.name for hat in own if admitted(db, hat) is None]
+    joined = len(outside) < len(own)
     entries, logs = db.execute("SELECT coalesce(sum(seq), 0), count(*) FROM log WHERE seq > 0").fetchone()
-    read_only = db.execute("SELECT value FROM meta WHERE key = 'read_only'").fetchone()
     (refused,) = db.execute("SELECT coalesce(sum(times), 0) FROM refused").fetchone()
     return StatusRow(
         name=", ".join(hat.name for hat in own),
         roles=sorted({role for hat in own for role in hat.roles}),
-        circuit=circuit[0] if circuit else None,
+        circuit=circuit if joined else None,
+        looked_at=None if joined else circuit,
+        knocking=not joined and knocks(db),
         entries=entries,
         logs=logs,
         peers=peers,
         pending=pending(db),
         members=[hat.name for hat in own],
+        not_joined=outside,
         home=home,
         network=network,
-        read_only=read_only[0] if read_only else "",
+        read_only=next(iter(shut.values()), "") if len(shut) >= len(own) else "",
         refused=refused,
         warnings=alerts(db),
     )
@@ -173,6 +187,15 @@ def list_members(db: sqlite3.Connection) -> list[MemberRow]:
         for member, name, roles, admitted, joined, removed in rows
     ]
     return sorted(found, key=lambda row: (row.removed, row.name is None, (row.name or "").casefold(), row.id))
+
+
+def namesakes(members: Iterable[MemberRow]) -> list[str]:
+    """Return the names that more than one member of the circuit bears, as one of them writes it."""
+    named: dict[str, list[str]] = {}
+    for member in members:
+        if member.name and not member.removed:
+            named.setdefault(fold(member.name), []).append(member.name)
+    return [names[0] for names in named.values() if len(names) > 1]
 
 
 def find_member(db: sqlite3.Connection, text: str) -> MemberRow:

@@ -11,30 +11,34 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from foodhub.catalog.naming import base32_id, find, id_bytes
-from foodhub.catalog.pasting import Pasted, read_pasted
+from foodhub.catalog.naming import base32_id, find, full_name, id_bytes
+from foodhub.catalog.pasting import Pasted, read_message
 from foodhub.catalog.product import case_faults
 from foodhub.catalog.statements import Case, Stock, StockMode
 from foodhub.errors import N_, NotThereError, RefusedError, UsageError
 from foodhub.log.encoding import LIMIT
 from foodhub.log.header import Log
-from foodhub.node.allotments import UNITS
 from foodhub.node.bought import Bought
 from foodhub.node.buyers import Buyer
 from foodhub.node.cycles import CycleRow, list_cycles
 from foodhub.node.delivered import say_left
 from foodhub.node.hat import Hat, shown_name
-from foodhub.node.products import ProductRow, list_products, read_count, require_seller, stock_statement
+from foodhub.node.products import (
+    ProductRow,
+    list_products,
+    product_statement,
+    read_count,
+    require_seller,
+    stock_statement,
+)
 from foodhub.node.rights import require_right
 from foodhub.node.shelf import Aside, Shelf, shelf_of
 from foodhub.node.standing import require_standing
 from foodhub.node.terms import case_of
-from foodhub.quantity import Unit
+from foodhub.quantity import COUNTED_IN
 from foodhub.store.transaction import Transaction
 
 _BY_CYCLE = ("per_cycle", "capped")
-MAX_PASTED = 20_000
-"""Characters of a pasted list."""
 
 
 class AsideRow(msgspec.Struct, frozen=True):
@@ -112,7 +116,7 @@ def _explain(db: sqlite3.Connection, hat: Hat, text: str) -> None:
     raise RefusedError(
         "not_your_product",
         N_("{name} is a product of {producer}, not of {hat}."),
-        N_('Which products are yours: foodhub product list --producer "{hat}"'),
+        N_('What {hat} sells: foodhub product list --producer "{hat}"'),
         name=row.name,
         producer=row.producer,
         hat=hat.name,
@@ -128,17 +132,18 @@ def set_stock(
 ) -> int:
     """Count products of ours; return how many statements that took. None stands for made on demand.
 
-    Without a `mode` each keeps its own, and what was on demand is counted from now on. What was sold in the cycles
-    `delivered` has left the shelf.
+    Without a `mode` each keeps its own. What was sold in the cycles `delivered` has left the shelf.
 
     Raises:
-        RefusedError: this member sells nothing, another device keeps its stock, or `cycle_still_open`.
+        RefusedError: this member sells nothing, another device keeps its stock, `cycle_still_open`,
+            or `made_on_demand`.
     """
     require_seller(tx.db, hat)
     require_right(tx.db, hat, "stock")
     statements = []
     for product, quantity in wanted.items():
         held = stock_statement(tx.db, hat.member, product)
+        require_mode(tx.db, hat.member, held, quantity, mode)
         said = restated(product, held, quantity, mode)
         if held is None or said.mode == "counted" or msgspec.structs.replace(said, version=held.version) != held:
             statements.append(said)
@@ -148,6 +153,25 @@ def set_stock(
     return len(statements)
 
 
+def require_mode(
+    db: sqlite3.Connection, producer: bytes, held: Stock | None, quantity: int | None, mode: StockMode | None
+) -> None:
+    """Make sure that nobody counts by the way what is made on demand: from then on there would be an end to it.
+
+    Raises:
+        RefusedError: `made_on_demand`.
+    """
+    if held is None or held.mode != "on_demand" or quantity is None or mode is not None:
+        return
+    product = product_statement(db, producer, held.local)
+    raise RefusedError(
+        "made_on_demand",
+        N_("{name} is made on demand: it is not counted."),
+        N_("If it is from now on, say how: foodhub stock set PRODUCT=QUANTITY --counted, --capped or --per-cycle"),
+        name=product.name if product else base32_id(held.local)[:8],
+    )
+
+
 def restated(product: bytes, held: Stock | None, quantity: int | None, mode: StockMode | None) -> Stock:
     """Return the next count of a product: None for made on demand, and in the mode that it has where none is given."""
     version = held.version + 1 if held else 1
@@ -155,15 +179,6 @@ def restated(product: bytes, held: Stock | None, quantity: int | None, mode: Sto
         return Stock(product, version, "on_demand", 0)
     kept: StockMode = held.mode if held and held.mode != "on_demand" else "counted"
     return Stock(product, version, mode or kept, quantity)
-
-
-def set_case(tx: Transaction, hat: Hat, product: bytes, size: int, minimum: int, word: str, *, broken: bool) -> bool:
-    """Say in which case a product of ours leaves us, `size` 0 for none (pieces, g or ml); return whether it is new.
-
-    Raises:
-        RefusedError: this member sells nothing, or `bad_case`.
-    """
-    return state_case(tx, hat, Case(product, 1, size, minimum, word, broken), Buyer(hat.member))
 
 
 def state_case(tx: Transaction, hat: Hat, case: Case, seller: Buyer) -> bool:
@@ -200,28 +215,11 @@ def read_stock_list(db: sqlite3.Connection, hat: Hat, text: str) -> list[Pasted[
     Raises:
         UsageError: `nothing_pasted`, `pasted_too_long`.
     """
-    if len(text) > MAX_PASTED:
-        raise UsageError(
-            "pasted_too_long",
-            N_("That is too long to be a list: {count} characters."),
-            N_("Paste at most {most}."),
-            count=len(text),
-            most=MAX_PASTED,
-        )
     names = [
-        (id_bytes(row.id), row.name, row.variant, _unit(row.price_per))
+        (id_bytes(row.id), row.name, row.variant, COUNTED_IN[row.price_per])
         for row in list_products(db, producer=hat.member)
     ]
-    found = read_pasted(text, names)
-    if not found:
-        raise UsageError(
-            "nothing_pasted", N_("There is nothing to read."), N_('Write it like "2 jus 3 oeufs 1,5kg carottes".')
-        )
-    return found
-
-
-def _unit(per: str) -> Unit:
-    return UNITS[per]  # type: ignore[return-value]
+    return read_message(text, names)
 
 
 def read_amount(name: str, per: str, text: str) -> int:
@@ -289,9 +287,9 @@ def _stock_row(db: sqlite3.Connection, hat: Hat, row: ProductRow, shelf: Shelf, 
     stock, case, free = shelf.stock(local), case_of(db, hat.member, local), shelf.free(local)
     lacks = [-(each.free or 0) for each in asides] if stock.mode in _BY_CYCLE else [-(free or 0)]
     return StockRow(
-        product=f"{row.name}, {row.variant}" if row.variant else row.name,
+        product=full_name(row.name, row.variant),
         product_id=row.id,
-        unit=UNITS[row.price_per],
+        unit=COUNTED_IN[row.price_per],
         mode=stock.mode,
         on_hand=None if stock.mode == "on_demand" else stock.on_hand,
         counted_at=datetime.fromtimestamp(stock.at / 1000, UTC) if stock.at else None,

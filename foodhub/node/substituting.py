@@ -19,6 +19,7 @@ from foodhub.node.deciding import order_at, settled
 from foodhub.node.desk import Desk
 from foodhub.node.hat import Hat
 from foodhub.node.orders import OrderRow
+from foodhub.node.products import product_statement
 from foodhub.node.purchasing import whole_cases
 from foodhub.node.remarks import consents_in
 from foodhub.node.settling import SUBSTITUTED, next_confirmation, send
@@ -60,7 +61,11 @@ def substitute(tx: Transaction, hat: Hat, order: OrderRow, wanted: Substitution)
             N_("Look at it with: foodhub order show {number}"),
             number=order.number,
         )
-    old, new = _terms(desk, wanted.old), _terms(desk, wanted.new)
+    # What was ordered may be sold no more: then, above all, something else has to stand in for it.
+    old = desk.supplies.goods(wanted.old).terms or product_statement(tx.db, *wanted.old)
+    new = _terms(desk, wanted.new)
+    if old is None:
+        raise _not_sold(desk)
     _check_consent(consents_in(tx.db, hat.member, desk.cycle.key).get((buyer, *wanted.old)), old, new, wanted)
     _check_price(old, new, wanted)
     if any((each.producer, each.product) == wanted.new for each in before.lines):
@@ -78,14 +83,18 @@ def substitute(tx: Transaction, hat: Hat, order: OrderRow, wanted: Substitution)
 
 def _left(line: ConfirmedLine) -> int:
     """Return of how much of a line something else may still stand in: of what it lacks only the first time."""
-    return line.share if line.reason == SUBSTITUTED else line.confirmed
+    return line.share if line.reason == SUBSTITUTED else max(line.ordered, line.confirmed)
 
 
 def _terms(desk: Desk, key: Key) -> Product:
     terms = desk.supplies.goods(key).terms
     if terms is None or not desk.exchange.sells(*key):
-        raise RefusedError("not_in_cycle", N_('That product is not sold in "{cycle}".'), cycle=desk.cycle.name)
+        raise _not_sold(desk)
     return terms
+
+
+def _not_sold(desk: Desk) -> RefusedError:
+    return RefusedError("not_in_cycle", N_('That product is not sold in "{cycle}".'), cycle=desk.cycle.name)
 
 
 def _check_consent(consent: Consent | None, old: Product, new: Product, wanted: Substitution) -> None:
@@ -124,8 +133,8 @@ def _check_price(old: Product, new: Product, wanted: Substitution) -> None:
             N_("That much of {name} costs {price}, more than the {most} of what it stands in for."),
             N_("Give less of it, or something cheaper."),
             name=new.name,
-            price=format_money(price, new.currency),
-            most=format_money(most, old.currency),
+            price=f"{format_money(price, new.currency)} {new.currency}",
+            most=f"{format_money(most, old.currency)} {old.currency}",
         )
 
 
@@ -133,7 +142,7 @@ def _check_supply(db: sqlite3.Connection, hat: Hat, desk: Desk, new: Product, wa
     """Make sure that what is to be ordered from a producer besides is on demand, or set aside for us and left."""
     supplies, key = desk.supplies, wanted.new
     free = supplies.goods(key).on_demand and key not in supplies.aside
-    if free or not supplies.own or _has_ordered(db, hat, desk):
+    if free or not supplies.own or has_ordered(db, hat, desk.cycle.key[1]):
         return
     told = confirmations_of(db, desk.exchange).values()
     given = sum(line.share for each in told for line in each.lines if (line.producer, line.product) == key)
@@ -147,9 +156,9 @@ def _check_supply(db: sqlite3.Connection, hat: Hat, desk: Desk, new: Product, wa
         )
 
 
-def _has_ordered(db: sqlite3.Connection, hat: Hat, desk: Desk) -> bool:
+def has_ordered(db: sqlite3.Connection, hat: Hat, cycle: bytes) -> bool:
+    """Say whether the purchase orders of a cycle (its local id) have gone, so that we give what is at hand."""
     row = db.execute(
-        "SELECT 1 FROM purchase p JOIN party o ON o.ref = p.owner WHERE o.id = ? AND p.cycle_owner = ? AND p.cycle = ?",
-        (hat.member, *desk.cycle.key),
+        "SELECT 1 FROM purchase p JOIN party o ON o.ref = p.owner WHERE o.id = ? AND p.cycle = ?", (hat.member, cycle)
     ).fetchone()
     return row is not None

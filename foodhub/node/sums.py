@@ -15,10 +15,11 @@ from foodhub.node.cycles import CycleRow
 from foodhub.node.exchanges import Exchange
 from foodhub.node.hat import Hat
 from foodhub.node.households import has_keys
-from foodhub.node.supplies import Key, Supplies, aggregators_of, sum_id
+from foodhub.node.supplies import Key, Supplies
 from foodhub.orders.allocation import order_up
 from foodhub.orders.queue import Row
 from foodhub.orders.statements import Order, OrderLine
+from foodhub.orders.sums import aggregators_in, sum_id
 from foodhub.store.transaction import Transaction
 
 FULL = ROOM // 2
@@ -33,7 +34,7 @@ def order_sum(tx: Transaction, hat: Hat, cycle: CycleRow, exchange: Exchange, bo
     if tx.now >= above.closes or closed_at(tx.db, above, cycle, tx.now) is not None:
         return 0
     changed = []
-    for number, lines in enumerate(_parts(_lines(tx, exchange, book, supplies), supplies.sums)):
+    for number, lines in enumerate(_parts(_lines(exchange, book, supplies), supplies.sums)):
         before = supplies.sums[number] if number < len(supplies.sums) else None
         order = _next(tx, exchange, number, before, lines)
         changed += [order] if order is not None else []
@@ -73,7 +74,7 @@ def _parts(lines: Sequence[OrderLine], before: Sequence[Order]) -> list[list[Ord
     return parts
 
 
-def _lines(tx: Transaction, exchange: Exchange, book: Book, supplies: Supplies) -> list[OrderLine]:
+def _lines(exchange: Exchange, book: Book, supplies: Supplies) -> list[OrderLine]:
     """Return the lines of the sum, by (producer, product)."""
     wanted = sorted(key for key, demand in book.demands.items() if demand.quantity)
     before = {(line.producer, line.product): line for order in supplies.sums for line in order.lines}
@@ -84,14 +85,14 @@ def _lines(tx: Transaction, exchange: Exchange, book: Book, supplies: Supplies) 
         demand = book.demands[key]
         quantity, tolerance = demand.quantity, demand.tolerance
         if key in within:
-            quantity, tolerance = _whole_cases(tx, queue.get(key, []), key, supplies)
+            quantity, tolerance = _whole_cases(exchange, queue.get(key, []), key, supplies)
         line = _line(key, min(quantity, LIMIT - 1), min(tolerance, LIMIT - 1), supplies, before.get(key))
         found += [line] if line is not None else []
     return found
 
 
-def _whole_cases(tx: Transaction, rows: list[Row], key: Key, supplies: Supplies) -> tuple[int, int]:
-    return order_up(rows, supplies.terms(key), aggregators_of(tx.db, {row.buyer for row in rows}))
+def _whole_cases(exchange: Exchange, rows: list[Row], key: Key, supplies: Supplies) -> tuple[int, int]:
+    return order_up(rows, supplies.terms(key), aggregators_in([rows], exchange.cycle))
 
 
 def _line(key: Key, quantity: int, tolerance: int, supplies: Supplies, before: OrderLine | None) -> OrderLine | None:

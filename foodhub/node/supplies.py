@@ -18,11 +18,11 @@ from foodhub.node.confirmations import confirmation_of
 from foodhub.node.cycles import CycleRow
 from foodhub.node.exchanges import Exchange
 from foodhub.node.products import stock_statement
-from foodhub.node.standing import roles_of
 from foodhub.node.terms import case_in_cycle, terms_in_cycle
 from foodhub.orders.cases import Terms, part_of
 from foodhub.orders.closing import ConfirmedLine
-from foodhub.orders.statements import Order, OrderLine, derived_id
+from foodhub.orders.statements import Order, OrderLine
+from foodhub.orders.sums import sum_id
 from foodhub.store.circuit_view import CIRCUIT_ARRIVAL
 
 Key = tuple[bytes, bytes]
@@ -113,6 +113,11 @@ class Supplies:
         if behind:
             self._behind |= {(line.producer, line.product) for line in answer.lines}
 
+    def why_not(self, key: Key) -> str:
+        """Return why our supplier did not take in all that we want of a product: without its word, it was too late."""
+        heard = self._above.get(key)
+        return (heard.reason if heard else "") or "late"
+
     def goods(self, key: Key) -> Goods:
         """Return how a product is sold in the cycle."""
         if key not in self._goods:
@@ -181,14 +186,6 @@ def _goods_of(db: sqlite3.Connection, book: Book) -> dict[Key, Goods]:
     return book.goods
 
 
-def sum_id(aggregator: bytes, cycle: tuple[bytes, bytes], part: int) -> bytes:
-    """Return the local id of an aggregator's order to its supplier; what fits no entry goes on in further parts.
-
-    It is another one for each: a hub that itself orders from another sees its own order beside those of its groups.
-    """
-    return derived_id(b"sum", aggregator, *cycle, *([part.to_bytes(8, "big")] if part else []))
-
-
 def sum_orders(db: sqlite3.Connection, exchange: Exchange) -> list[Order]:
     """Return the orders that an aggregator has placed with its own supplier, part by part."""
     found: list[Order] = []
@@ -203,11 +200,6 @@ def sum_orders(db: sqlite3.Connection, exchange: Exchange) -> list[Order]:
             return found
         version, placed, owner, cycle, hub, cancelled, lines = row
         found.append(Order(local, version, placed, owner, cycle, hub, bool(cancelled), _lines.decode(lines)))
-
-
-def aggregators_of(db: sqlite3.Connection, buyers: set[bytes]) -> frozenset[bytes]:
-    """Return which of these customers are groups or hubs themselves."""
-    return frozenset(buyer for buyer in buyers if {"group", "hub"} & roles_of(db, buyer))
 
 
 def from_above(db: sqlite3.Connection, exchange: Exchange, at: int | None) -> dict[Key, ConfirmedLine] | None:

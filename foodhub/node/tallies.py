@@ -15,9 +15,10 @@ from foodhub.node.book import Book
 from foodhub.node.counting import chunks, readers_of
 from foodhub.node.exchanges import Exchange
 from foodhub.node.hat import Hat
-from foodhub.node.supplies import Key, Supplies, aggregators_of
+from foodhub.node.supplies import Key, Supplies
 from foodhub.orders.closing import Tally, TallyLine
 from foodhub.orders.statements import derived_id
+from foodhub.orders.sums import aggregators_in
 from foodhub.orders.tally import tally_lines
 from foodhub.store.transaction import Transaction
 
@@ -67,9 +68,8 @@ def _lines(tx: Transaction, exchange: Exchange, book: Book, supplies: Supplies, 
     queue = {key: rows for key, rows in book.queue().items() if key in keys}
     above = None if exchange.own_supplier else tally_of(tx.db, exchange.supplier, exchange.cycle)
     passed = {(line.producer, line.product): line for line in above[0].lines} if above else None
-    buyers = {row.buyer for rows in queue.values() for row in rows}
     terms = {key: supplies.terms(key) for key in queue}
-    lines = tally_lines(queue, terms, aggregators_of(tx.db, buyers), passed)
+    lines = tally_lines(queue, terms, aggregators_in(queue.values(), exchange.cycle), passed)
     return [_bounded(line) for line in lines[:MOST_LINES]]
 
 

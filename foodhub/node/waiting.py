@@ -12,9 +12,9 @@ from foodhub.node.cycles import CycleRow, list_cycles
 from foodhub.node.exchanges import Exchange, exchange_of
 from foodhub.node.hat import Hat
 from foodhub.node.rights import desks
-from foodhub.node.supplies import sum_id
 from foodhub.node.tallies import next_tally
 from foodhub.node.waking import is_waking
+from foodhub.orders.sums import sum_id
 from foodhub.store.circuit_view import CIRCUIT_ARRIVAL
 from foodhub.store.schema import SEQ_BITS
 from foodhub.store.transaction import Transaction

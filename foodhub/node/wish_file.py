@@ -1,4 +1,4 @@
-"""Wishes from a file or a message: all of it is understood, or every fault is shown with its place and nothing done.
+"""Wishes from a file: all of it is understood, or every fault is shown with its place and nothing done.
 
 What is read here gets signed in the name of households, so nothing is guessed: a name or quantity that may mean two
 things is a fault.
@@ -7,34 +7,29 @@ things is a fault.
 import csv
 import io
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 import msgspec
 
 from foodhub.catalog.naming import id_bytes
 from foodhub.catalog.ofn_faults import Fault
-from foodhub.catalog.pasting import Pasted, read_pasted
 from foodhub.errors import N_, FoodhubError, RefusedError, UsageError
 from foodhub.node.buyers import Buyer
 from foodhub.node.cycles import CycleRow
 from foodhub.node.exchanges import Exchange
 from foodhub.node.hat import Hat
 from foodhub.node.placing import require_sold
-from foodhub.node.products import ProductRow, find_product, list_products
+from foodhub.node.products import ProductRow, find_product
 from foodhub.node.terms import terms_in_cycle
 from foodhub.node.wanted import Wanted, read_changes
 from foodhub.node.wishes import wisher
 from foodhub.orders.hands import Means
-from foodhub.quantity import Unit
 
 T = TypeVar("T")
 COLUMNS = ("household", "product", "quantity", "tolerance")
 MAX_FILE = 1_000_000
 """Bytes of a file of wishes."""
-MAX_PASTED = 20_000
-"""Characters of a pasted wish."""
-_UNITS: Mapping[str, Unit] = {"piece": "piece", "kg": "g", "l": "ml"}
 
 
 class HouseholdWish(msgspec.Struct, frozen=True):
@@ -151,69 +146,3 @@ def _rows(data: bytes) -> Iterator[tuple[int, Mapping[str, str]]]:
 def _bad_file(message: str, **details: object) -> UsageError:
     hint = N_("Save it as CSV with a first line: household,product,quantity,tolerance")
     return UsageError("bad_wish_file", message, hint, **details)
-
-
-def read_pasted_wish(
-    db: sqlite3.Connection, cycle: CycleRow, seller: Exchange, text: str
-) -> tuple[list[Pasted[tuple[bytes, bytes]]], dict[tuple[bytes, bytes], ProductRow]]:
-    """Read a message as a wish: each pair that was read, and the products that were meant or may be.
-
-    Raises:
-        UsageError: `nothing_pasted`, `pasted_too_long`.
-    """
-    if len(text) > MAX_PASTED:
-        raise UsageError(
-            "pasted_too_long",
-            N_("That is too long to be a list: {count} characters."),
-            N_("Paste at most {most}."),
-            count=len(text),
-            most=MAX_PASTED,
-        )
-    sold = {
-        key: row
-        for row in list_products(db)
-        if seller.sells(*(key := (id_bytes(row.producer_id), id_bytes(row.id))))
-        and terms_in_cycle(db, *key, cycle) is not None
-    }
-    found = read_pasted(text, [(key, row.name, row.variant, _UNITS[row.price_per]) for key, row in sold.items()])
-    if not found:
-        raise UsageError(
-            "nothing_pasted", N_("There is nothing to read."), N_('Write it like "2 jus 3 oeufs 1,5kg carottes".')
-        )
-    return found, sold
-
-
-def pasted_pairs(
-    found: Sequence[Pasted[tuple[bytes, bytes]]], sold: Mapping[tuple[bytes, bytes], ProductRow]
-) -> list[tuple[str, str]]:
-    """Return what a message says as pairs of product (its id) and QUANTITY+TOLERANCE.
-
-    Raises:
-        RefusedError: `not_sure` of any of it.
-    """
-    unsure = [each for each in found if not each.sure or each.amount is None or not each.candidates]
-    if unsure:
-        raise _not_sure(unsure, sold)
-    pairs = []
-    for each in found:
-        row = sold[each.candidates[0]]
-        unit = {"piece": "", "kg": "g", "l": "ml"}[row.price_per]
-        more = f"+{each.tolerance}{unit}" if each.tolerance else ""
-        pairs.append((row.id, f"{each.amount}{unit}{more}"))
-    return pairs
-
-
-def _not_sure(
-    unsure: Sequence[Pasted[tuple[bytes, bytes]]], sold: Mapping[tuple[bytes, bytes], ProductRow]
-) -> RefusedError:
-    said = []
-    for each in unsure:
-        names = [f"{row.name} {row.variant}".strip() for row in (sold[key] for key in each.candidates)]
-        said.append(f'"{each.text}" ({", ".join(names)}?)' if names else f'"{each.text}"')
-    return RefusedError(
-        "not_sure",
-        N_("Not all of it is sure: {listed}."),
-        N_("Write it with: foodhub wish set CYCLE HOUSEHOLD PRODUCT=QUANTITY"),
-        listed="; ".join(said),
-        unsure=[each.text for each in unsure],
-    )

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from foodhub.catalog.naming import Named, base32_id, find, id_bytes
+from foodhub.catalog.naming import Named, base32_id, find, fold, full_name, id_bytes
 from foodhub.errors import N_, NotThereError, RefusedError
 from foodhub.log.header import Log
 from foodhub.node.amending import amend_order
@@ -23,18 +23,25 @@ from foodhub.node.households import basket_numbers, group_of, households_of
 from foodhub.node.orders import OrderRow, list_orders
 from foodhub.node.placements import placements
 from foodhub.node.placing import place_order
+from foodhub.node.products import product_named
 from foodhub.node.represented import behalf, find_represented
 from foodhub.node.rights import require_right
+from foodhub.node.shown_queues import rows_shown
 from foodhub.node.standing import require_standing
 from foodhub.node.tallies import tally_of
 from foodhub.node.terms import case_of
 from foodhub.node.wanted import Wanted
+from foodhub.orders.cases import Terms
+from foodhub.orders.closing import TallyLine
 from foodhub.orders.hands import Means
-from foodhub.orders.statements import OrderLine
+from foodhub.orders.queue import Row
+from foodhub.orders.tally import tally_lines
 from foodhub.store.transaction import Transaction
 
 Key = tuple[bytes, bytes]
 """(producer, product)"""
+_Line = tuple[Key, int, int]
+"""(product, quantity, tolerance)"""
 
 
 class WishCell(msgspec.Struct, frozen=True):
@@ -64,7 +71,8 @@ class WishRow(msgspec.Struct, frozen=True):
 class WishedProduct(msgspec.Struct, frozen=True):
     """What all households want of a product (pieces, g or ml) and how its cases fill; `case` is 0 for none.
 
-    `cases` and `missing` are those of the last tally: over the whole hub, where its cases are filled there.
+    `cases` and `missing` are those of the last tally: over the whole hub, where its cases are filled there. Where that
+    does not know of all these wishes yet, they are those that the wishes fill by themselves.
     """
 
     product: str
@@ -184,20 +192,31 @@ def _order_of(
 
 
 def wish_table(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> WishTable:
-    """Return the wishes of a hat's group in a cycle, by the numbers of the baskets.
+    """Return the wishes of a hat's group in a cycle, by the numbers of the baskets: those that it may read.
+
+    Of a group that lets all its households read them, other members' wishes are those that it received and shows.
 
     Raises:
         RefusedError: it is in no group, or the group takes no part.
     """
-    group = group_exchange(db, hat, cycle).aggregator
-    lines: defaultdict[bytes, list[OrderLine]] = defaultdict(list)
+    exchange = group_exchange(db, hat, cycle)
+    group = exchange.aggregator
+    lines: defaultdict[bytes, list[_Line]] = defaultdict(list)
+    names: dict[Key, tuple[str, str]] = {}
     written: dict[bytes, tuple[str, str]] = {}
     where = "p.hub = ? AND p.cycle_owner = ? AND p.cycle = ? AND m.id != p.hub"
     for each in placements(db, where, [group, *cycle.key]):
         if not each.gone and each.outcome in {None, "received"}:
-            lines[each.owner] += each.lines
+            lines[each.owner] += [((line.producer, line.product), line.quantity, line.tolerance) for line in each.lines]
+            for line in each.lines:
+                names[line.producer, line.product] = full_name(line.name, line.variant), line.price_per
             if each.writer:
                 written[each.owner] = shown_name(db, each.writer), each.told
+    if group != hat.member and exchange.shown:
+        own = set(lines)
+        for row in rows_shown(db, exchange, cycle):
+            if row.buyer not in own:
+                lines[row.buyer].append(((row.producer, row.product), row.quantity, row.tolerance))
     rows = []
     here = {each.id: each for each in households_of(db, group)}
     numbers = basket_numbers(db, group)
@@ -209,29 +228,46 @@ def wish_table(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> WishTable:
         rows.append(WishRow(*name, *written.get(member, ("", "")), cells))
     head = (shown_name(db, group), base32_id(group), cycle.name, cycle.id)
     wanted = [line for each in lines.values() for line in each]
-    return WishTable(*head, _products(db, group, cycle, wanted), rows)
+    return WishTable(*head, _products(db, _bars(db, exchange, lines), names, wanted), rows)
 
 
-def _sums(lines: Sequence[OrderLine]) -> dict[Key, tuple[int, int]]:
+def _bars(db: sqlite3.Connection, exchange: Exchange, lines: Mapping[bytes, Sequence[_Line]]) -> dict[Key, TallyLine]:
+    """Return how cases fill: as the last tally says, and by the wishes themselves where it can't know of all of them.
+
+    Where cases are filled at the hub, its tally follows only once it has received the group's new order.
+    """
+    tally = tally_of(db, exchange.aggregator, exchange.cycle)
+    bars = {(line.producer, line.product): line for line in tally[0].lines} if tally else {}
+    queue: defaultdict[Key, list[Row]] = defaultdict(list)
+    for buyer, wanted in lines.items():
+        for key, quantity, tolerance in wanted:
+            queue[key].append(Row(buyer, b"", *key, quantity, tolerance))
+    cases = {key: case for key in queue if (case := case_of(db, *key)) is not None}
+    terms = {key: Terms(exchange.rule(*key), each.size, each.minimum, each.broken) for key, each in cases.items()}
+    for line in tally_lines({key: queue[key] for key in terms}, terms):
+        told = bars.get((line.producer, line.product))
+        if told is None or told.quantity < line.quantity or told.tolerance < line.tolerance:
+            bars[line.producer, line.product] = line
+    return bars
+
+
+def _sums(lines: Sequence[_Line]) -> dict[Key, tuple[int, int]]:
     sums: dict[Key, tuple[int, int]] = {}
-    for line in lines:
-        quantity, tolerance = sums.get((line.producer, line.product), (0, 0))
-        sums[line.producer, line.product] = quantity + line.quantity, tolerance + line.tolerance
+    for key, quantity, tolerance in lines:
+        before = sums.get(key, (0, 0))
+        sums[key] = before[0] + quantity, before[1] + tolerance
     return sums
 
 
-def _products(db: sqlite3.Connection, group: bytes, cycle: CycleRow, lines: Sequence[OrderLine]) -> list[WishedProduct]:
-    tally = tally_of(db, group, cycle.key)
-    told = {(line.producer, line.product): line for line in tally[0].lines} if tally else {}
-    names: Mapping[Key, OrderLine] = {(line.producer, line.product): line for line in lines}
+def _products(
+    db: sqlite3.Connection, told: Mapping[Key, TallyLine], names: Mapping[Key, tuple[str, str]], lines: Sequence[_Line]
+) -> list[WishedProduct]:
     found = []
     for key, (quantity, tolerance) in _sums(lines).items():
-        line, case, bar = names[key], case_of(db, *key), told.get(key)
-        name = f"{line.name}, {line.variant}" if line.variant else line.name
-        ids = (base32_id(line.product), base32_id(line.producer))
+        (name, per), case, bar = names.get(key) or product_named(db, *key), case_of(db, *key), told.get(key)
         filled = (case.size if case else 0, bar.cases if bar else 0, bar.missing if bar else 0)
-        found.append(WishedProduct(name, *ids, line.price_per, quantity, tolerance, *filled))
-    return sorted(found, key=lambda each: (each.product.casefold(), each.product_id))
+        found.append(WishedProduct(name, base32_id(key[1]), base32_id(key[0]), per, quantity, tolerance, *filled))
+    return sorted(found, key=lambda each: (fold(each.product), each.product_id))
 
 
 def without_wish(table: WishTable) -> list[WishRow]:

@@ -1,1 +1,1 @@
-"""What is bought, pure: cycles, orders, promises, fees. Imports catalog, circuit, log and the small values."""
+"""What is bought, pure: cycles, orders, promises, shares. Imports catalog, circuit, log and the small values."""

@@ -34,6 +34,20 @@ class Supply:
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """What an allocation follows from, for the close at `at` (ms): by product the queue, the terms, what there is.
+
+    `aggregators` are the customers that are groups or hubs themselves, see `sums.aggregators_in`.
+    """
+
+    at: int
+    queue: Mapping[Product, Sequence[Row]]
+    terms: Mapping[Product, Terms]
+    supply: Mapping[Product, Supply]
+    aggregators: AbstractSet[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class ProductResult:
     """What became of a product: wanted and tolerated, the units to order from the supplier, how many full cases.
 

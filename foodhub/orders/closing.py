@@ -11,6 +11,7 @@ import msgspec
 
 from foodhub.catalog.texts import text_fault
 from foodhub.log.encoding import Count, Key, LocalId, Moment, Seq
+from foodhub.orders.cases import Terms
 from foodhub.orders.exchanges import ProductRule, Sharing, Spread
 from foodhub.orders.reserving import MAX_REASON
 from foodhub.orders.statements import derived_id
@@ -69,6 +70,26 @@ class CountedGoods(msgspec.Struct, frozen=True, array_like=True):
     part: Seq
     limited: bool
     units: Count
+
+    @property
+    def terms(self) -> Terms:
+        """Return on what terms it is allocated."""
+        return Terms(self.rule, self.size, self.minimum, self.broken, self.step, self.part)
+
+
+def goods_on(terms: Terms, product: tuple[bytes, bytes], units: int | None) -> CountedGoods:
+    """Return how a product (producer, product) is allocated, and how much there is of it, None for no limit."""
+    return CountedGoods(
+        *product,
+        rule=terms.rule,
+        size=terms.size,
+        minimum=terms.minimum,
+        broken=terms.broken,
+        step=terms.step,
+        part=terms.part,
+        limited=units is not None,
+        units=units or 0,
+    )
 
 
 class Counted(msgspec.Struct, frozen=True, array_like=True, tag="counted"):

@@ -31,3 +31,10 @@ def whole(parts: Iterable[T]) -> list[T]:
     found = sorted(parts, key=lambda each: each.part)
     fits = all((each.part, each.of) == (number, len(found)) for number, each in enumerate(found, 1))
     return found if fits else []
+
+
+def newest(parts: Iterable[T]) -> list[T]:
+    """Return the parts of the highest version in their order, none while one of them is missing."""
+    parts = list(parts)
+    version = max((each.version for each in parts), default=0)
+    return whole(each for each in parts if each.version == version)

@@ -25,6 +25,7 @@ def read_rule(text: str, base: ProductRule = DEFAULT_RULE) -> ProductRule:
         UsageError: `bad_rule`.
     """
     changes: dict[str, Any] = {}
+    alone: set[str] = set()  # what a word was about that is about nothing else
     for part in text.replace("-", "_").split(","):
         field, colon, word = part.strip().rpartition(":")
         fits = [name for name, words in _WORDS.items() if word in words and field in ("", name)]
@@ -36,6 +37,16 @@ def read_rule(text: str, base: ProductRule = DEFAULT_RULE) -> ProductRule:
                 word=part.strip()[:40],
                 **{name: ", ".join(words) for name, words in _WORDS.items()},
             )
+        for name in fits:
+            if name in alone and changes[name] != word:
+                raise UsageError(
+                    "bad_rule",
+                    N_('"{word}" and "{other}" contradict each other.'),
+                    N_("Write one of them."),
+                    word=changes[name],
+                    other=word,
+                )
+        alone |= set(fits) if len(fits) == 1 else set()
         changes |= dict.fromkeys(fits, word)
     return msgspec.structs.replace(base, **changes)
 

@@ -4,13 +4,13 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from foodhub.log.header import Log
 from foodhub.node.application import Node
-from foodhub.node.exchange import Identity, addresses, changed_logs, identity
-from foodhub.node.setup import end_joining, remember_addresses
+from foodhub.node.exchange import Identity, addresses, changed_logs, doors, identity
+from foodhub.node.knocking import end_joining, remember_peer
 from foodhub.p2p.frames import FrameStream
 from foodhub.p2p.host import Host, Unreachable
 from foodhub.p2p.intake import Intake
@@ -36,6 +36,7 @@ class Circle:
     def __init__(self, node: Node, host: Host, intake: Intake, note: Callable[[Link], None]) -> None:
         self.links: dict[str, Link] = {}
         self.redial = Redial(host.peer_id)
+        self.doors: frozenset[str] = frozenset()
         self._node = node
         self._host = host
         self._intake = intake
@@ -43,6 +44,8 @@ class Circle:
         self._arrival = 0
         self._heads: dict[tuple[bytes, int], int] = {}
         self._who: Identity | None = None
+        self._circuit = b""
+        self._bootstrap: Sequence[str] = ()
         self._wake = asyncio.Event()
         self._serving: set[asyncio.Task[None]] = set()
         self._noting: set[asyncio.Task[None]] = set()
@@ -53,12 +56,14 @@ class Circle:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
 
-    async def prepare(self) -> None:
-        """Take note of how far the logs go, so that only what comes later is announced."""
+    async def prepare(self, bootstrap: Sequence[str]) -> None:
+        """Take note of how far the logs go, so that only what comes later is announced; and of whom to dial."""
+        self._bootstrap = bootstrap
         self._arrival, _ = await self._node.read(changed_logs, 0)
         self._heads = {(item.author, item.log): item.seq for item in await self._node.read(frontier)}
-        self.redial.learn(await self._node.read(addresses))
+        await self._learn_addresses()
         self._who = await self._node.read(identity, self._node.home)
+        self._circuit = self._who.circuit if self._who else b""
 
     async def accept(self, stream: FrameStream) -> None:
         """Serve a stream that a peer opened."""
@@ -86,7 +91,8 @@ class Circle:
         return task
 
     async def _serve(self, stream: FrameStream, *, dialer: bool) -> None:
-        who = await self._node.read(identity, self._node.home)
+        who = await self._learn_identity()
+        self.doors = await self._node.read(doors)
         if who is None:
             await stream.close()
             return
@@ -132,11 +138,11 @@ class Circle:
         if self.links.get(link.peer) is not link:
             return
         self._note(link)
-        if link.settled and link.addresses:
+        if link.settled and link.addresses and link.party.circuit == self._circuit:
             found, link.addresses = link.addresses, ()
             self.redial.learn(found)
             self.redial.settled(link.peer)
-            task = asyncio.create_task(self._node.write(remember_addresses, found, "peer"))
+            task = asyncio.create_task(self._node.write(remember_peer, link.party.circuit, found))
             self._noting.add(task)
             task.add_done_callback(self._noted)
 
@@ -195,7 +201,7 @@ class Circle:
 
     async def tell_news(self) -> None:
         """Announce what came since the last time, be it ours or somebody else's: entries, and proofs of forks."""
-        self.redial.learn(await self._node.read(addresses))
+        await self._learn_addresses()
         since = self._arrival
         self._arrival, changed = await self._node.read(changed_logs, since)
         if proofs := await self._node.read(new_proofs, since):
@@ -212,7 +218,7 @@ class Circle:
         if any(number != Log.TRADE for _, number, _ in changed):
             for link in list(self.links.values()):
                 await link.look_up_names()
-        if self._who is None or self._who.invite is not None:
+        if self._who is None or self._who.invite is not None or any(number == Log.CIRCUIT for _, number, _ in changed):
             await self._learn_identity()
 
     async def _announce(self, author: bytes, number: int, before: int, seq: int) -> None:
@@ -228,15 +234,29 @@ class Circle:
             for link in lacking:
                 link.announce(run, payloads if complete else [])
 
-    async def _learn_identity(self) -> None:
+    async def _learn_identity(self) -> Identity | None:
         """Find out whether we prove ourselves in another way by now; if so, knock again with that.
 
-        Who was a joiner is a member as soon as another node has its joining: until then it is served logs 0 alone.
+        Who was a joiner is a member as soon as another node has its joining: until then it is served logs 0 alone. A
+        home gets another device, or a further one, while we run.
         """
         before, self._who = self._who, await self._node.read(identity, self._node.home)
         if self._who != before:
-            if self._who is not None and self._who.invite is None:
-                end_joining(self._node.home)
+            if self._who is not None:
+                await self._note_circuit(self._who)
             for link in list(self.links.values()):
                 link.close()
             self.hurry()
+        return self._who
+
+    async def _note_circuit(self, who: Identity) -> None:
+        """Knock no more once we are in; of a circuit that we only looked at, dial nobody any more."""
+        if who.invite is None:
+            end_joining(self._node.home)
+        if self._circuit not in {b"", who.circuit}:
+            self.redial.forget()
+            await self._learn_addresses()
+        self._circuit = who.circuit
+
+    async def _learn_addresses(self) -> None:
+        self.redial.learn([*await self._node.read(addresses), *self._bootstrap])

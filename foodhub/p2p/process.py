@@ -14,19 +14,19 @@ import signal
 import sqlite3
 import sys
 import time
-import tomllib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from importlib.resources import files
 from pathlib import Path
 
 from foodhub import words
-from foodhub.errors import N_, ExitCode, FoodhubError, UsageError
+from foodhub.errors import N_, ExitCode, FoodhubError
 from foodhub.node import live
 from foodhub.node.application import News, Node, now, open_node
+from foodhub.node.bootstrap import bootstrap_peers
 from foodhub.node.checkpoints import prune_slice
 from foodhub.node.duties import next_due
 from foodhub.node.exchange import remember, setting
+from foodhub.node.trouble import trouble
 from foodhub.node.waking import WAIT, note_in_step, note_waking
 from foodhub.p2p.circle import Circle
 from foodhub.p2p.host import Host, PortInUse, open_host, quiet_libp2p_logging
@@ -38,7 +38,8 @@ from foodhub.store.lock import FileLock
 log = logging.getLogger(__name__)
 PROTOCOL = "/foodhub/1"
 ANY_PORT = "/ip4/127.0.0.1/tcp/0"
-LOCK_ATTEMPTS = 5
+LOCK_ATTEMPTS = 500
+LOCK_PAUSE = 0.02
 HOURLY = 3600.0
 """Seconds after which duties are looked at on a home where nothing happens: some are due by the calendar."""
 BEAT = 1.0
@@ -62,36 +63,6 @@ def transport_seed(home: Path) -> bytes:
             stream.flush()
             os.fsync(stream.fileno())
     return path.read_bytes()
-
-
-def bootstrap_peers(home: Path, named: Path | None) -> list[str]:
-    """Return the addresses of `bootstrap_peers.toml`: the named file, else the home's, else the packaged one.
-
-    Raises:
-        UsageError: the named or the home's file can't be read.
-    """
-    own = home / "bootstrap_peers.toml"
-    path = named or (own if own.exists() else None)
-    try:
-        text = path.read_text("utf-8") if path else files("foodhub").joinpath("bootstrap_peers.toml").read_text("utf-8")
-        peers = tomllib.loads(text).get("peers", [])
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(
-            "bad_bootstrap",
-            N_("{path} can't be read: {reason}."),
-            N_('Write: peers = ["/ip4/…/tcp/…/p2p/…"]'),
-            path=str(path),
-            reason=str(error),
-        ) from None
-    if not isinstance(peers, list) or not all(isinstance(peer, str) for peer in peers):
-        raise UsageError(
-            "bad_bootstrap",
-            N_("{path} can't be read: {reason}."),
-            N_('Write: peers = ["/ip4/…/tcp/…/p2p/…"]'),
-            path=str(path),
-            reason="peers",
-        )
-    return list(peers)
 
 
 @asynccontextmanager
@@ -140,8 +111,7 @@ class NetworkProcess:
         while await self.node.write(prune_slice):
             pass
         await self.node.write(note_waking)
-        await self.circle.prepare()
-        self.circle.redial.learn(bootstrap)
+        await self.circle.prepare(bootstrap)
         self._live.execute("UPDATE process SET state = 'running', addresses = ?", (json.dumps(self.host.addresses),))
         log.info("listening on %s", ", ".join(self.host.addresses) or "nothing")
         try:
@@ -228,7 +198,9 @@ class NetworkProcess:
             " ON CONFLICT DO UPDATE SET members = ?2, state = ?3, contact = ?4, behind = ?5, ahead = ?6, reason = ?7",
             row,
         )
-        if seen.state in ENDED and link.party.dialer:
+        # Who is of another circuit says nothing of ours, unless an invite told that ours is there.
+        elsewhere = seen.reason == "other_circuit" and link.peer not in self.circle.doors
+        if seen.state in ENDED and link.party.dialer and not elsewhere:
             self._live.execute("UPDATE process SET refusal = ?", (seen.reason,))
 
 
@@ -272,22 +244,24 @@ def _hold_node_lock(home: Path) -> FileLock:
     Raises:
         FoodhubError: `already_running`.
     """
-    lock = live.node_lock(home)
-    # Whoever asks whether a network process runs holds this lock for an instant; one that runs holds it all the time.
-    if not any(_tried(lock, attempt) for attempt in range(LOCK_ATTEMPTS)):
-        found = live.last_process(home)
-        raise FoodhubError(
-            "already_running",
-            N_("A network process runs on this home already (process {pid})."),
-            N_("Use it, or stop it first."),
-            pid=found.pid if found else "?",
-        )
-    return lock
-
-
-def _tried(lock: FileLock, attempt: int) -> bool:
-    time.sleep(0.05 if attempt else 0)
-    return lock.try_acquire()
+    for _attempt in range(LOCK_ATTEMPTS):
+        lock = live.node_lock(home)
+        if lock.try_acquire():
+            return lock
+        # Who asks whether a network process runs shares this lock, for an instant or longer on a busy machine; one that
+        # runs has it for itself.
+        others = lock.is_held()
+        lock.close()
+        if others:
+            break
+        time.sleep(LOCK_PAUSE)
+    found = live.last_process(home)
+    raise FoodhubError(
+        "already_running",
+        N_("A network process runs on this home already (process {pid})."),
+        N_("Use it, or stop it first."),
+        pid=found.pid if found else "?",
+    )
 
 
 def _set_up_logging(path: Path | None) -> None:
@@ -321,22 +295,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not (given.home / "foodhub.db").exists():
             asyncio.run(_refuse_empty(given.home))
         lock = _hold_node_lock(given.home)
-    except FoodhubError as error:
-        return _say(error)
-    _set_up_logging(given.log)
-    live.start(given.home, os.getpid())
-    _collect_less()
+    except (FoodhubError, OSError, sqlite3.Error) as error:
+        return _say(next(iter(_foodhub_errors(error, given.home)), None) or _failed(error))
     try:
+        _set_up_logging(given.log)
+        live.start(given.home, os.getpid())
+        _collect_less()
         asyncio.run(serve(given.home, given.listen, given.bootstrap, given.child_of))
     except (KeyboardInterrupt, asyncio.CancelledError):
         log.info("stopped")
         return ExitCode.OK
     except BaseException as caught:
-        errors = _foodhub_errors(caught)
+        errors = _foodhub_errors(caught, given.home)
         if not errors:
             log.exception("the network process failed")
             return ExitCode.FAILED
-        _leave_error(given.home, errors[0])
+        log.error("ended: %s", errors[0])
+        with suppress(sqlite3.Error):
+            _leave_error(given.home, errors[0])
         return _say(errors[0])
     finally:
         lock.close()
@@ -348,13 +324,18 @@ async def _refuse_empty(home: Path) -> None:
         return
 
 
-def _foodhub_errors(error: BaseException) -> list[FoodhubError]:
+def _foodhub_errors(error: BaseException, home: Path) -> list[FoodhubError]:
     """Return the errors for people inside an error, which may be a group."""
     if isinstance(error, FoodhubError):
         return [error]
     if isinstance(error, BaseExceptionGroup):
-        return [found for inner in error.exceptions for found in _foodhub_errors(inner)]
-    return []
+        return [found for inner in error.exceptions for found in _foodhub_errors(inner, home)]
+    known = trouble(error, home)
+    return [known] if known else []
+
+
+def _failed(error: Exception) -> FoodhubError:
+    return FoodhubError("system", N_("The system says no: {reason}"), reason=str(error))
 
 
 def _leave_error(home: Path, error: FoodhubError) -> None:

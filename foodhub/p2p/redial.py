@@ -39,6 +39,10 @@ class Redial:
             if peer_of(address) not in {"", self._own}:
                 self._tries.setdefault(address, _Try())
 
+    def forget(self) -> None:
+        """Forget all addresses: they were of another circuit."""
+        self._tries.clear()
+
     def hurry(self, address: str | None = None) -> None:
         """Try one address, or all, without waiting for their turn."""
         for known, attempt in self._tries.items():
@@ -62,7 +66,9 @@ class Redial:
 
     def done(self, address: str, now: float) -> None:
         """Note that a dial has ended; that somebody was there is no success yet, he may refuse us."""
-        attempt = self._tries[address]
+        attempt = self._tries.get(address)
+        if attempt is None:
+            return
         attempt.busy = False
         attempt.next = now + attempt.wait
         attempt.wait = min(attempt.wait * GROWTH, LONGEST_WAIT)

@@ -12,10 +12,10 @@ from foodhub.log.body import StatementReader, open_payload
 from foodhub.log.faults import PeerFault
 from foodhub.log.header import Kind, Log
 from foodhub.log.run import CheckedRun
-from foodhub.orders.kinds import CatalogStatement
+from foodhub.store.facts import statements_of
 from foodhub.store.schema import SEQ_BITS
 
-_read = StatementReader(CatalogStatement).read
+_read = StatementReader(statements_of(Log.CATALOG)).read
 
 
 def part_of(payload: bytes | None) -> Part | None:

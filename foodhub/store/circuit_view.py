@@ -23,9 +23,9 @@ from foodhub.store.schema import SEQ_BITS
 _reader = StatementReader(CircuitStatement)
 CIRCUIT_ARRIVAL = "circuit_arrival"
 """The key in `meta` of the arrival number at which the membership was last worked out, by whichever process."""
-_COLUMNS = ("roles", "invited_by", "joined", "admitted", "removed")
+_COLUMNS = ("roles", "invited_by", "joined", "admitted", "removed", "recovery")
 _UPSERT_MEMBER = (
-    "INSERT INTO member (ref, id, roles, invited_by, joined, admitted, removed, recovery, arrival)"  # noqa: S608 - names of ours
+    f"INSERT INTO member (ref, id, {', '.join(_COLUMNS)}, arrival)"  # noqa: S608 - names of ours
     " SELECT ref, id, ?, ?, ?, ?, ?, ?, ? FROM party WHERE id = ? ON CONFLICT (id) DO UPDATE SET"
     f" {', '.join(f'{name} = excluded.{name}' for name in [*_COLUMNS, 'arrival'])}"
     f" WHERE ({', '.join(f'excluded.{name}' for name in _COLUMNS)})"

@@ -23,13 +23,12 @@ def open_database(path: Path, *, create: bool = False, read_only: bool = False) 
 
     Raises:
         NotSetUpError: there is none.
-        FoodhubError: it is on a network file system, is of another program, or of a newer version of this one.
+        FoodhubError: it is on a network file system, is of another program, or of a newer version of this one; or it is
+            gone, and the keys are there.
     """
-    if create:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _refuse_network_file_system(path.parent)
-    elif not path.exists():
-        raise _not_set_up(path)
+    _look_at_folder(path.parent, create=create)
+    if not path.exists():
+        _require_new(path, create=create)
     try:
         db = _connect(path, read_only=read_only)
     except sqlite3.DatabaseError as error:
@@ -37,11 +36,10 @@ def open_database(path: Path, *, create: bool = False, read_only: bool = False) 
             raise _not_a_home(path) from None
         raise
     try:
-        if create and _is_empty(db):
+        if _is_empty(db):
+            _require_new(path, create=create)
             path.chmod(0o600)
             _bring_here(db)
-        elif _is_empty(db):
-            raise _not_set_up(path)
         check_version(db, path)
         if not read_only:
             _bring_here(db)
@@ -51,13 +49,39 @@ def open_database(path: Path, *, create: bool = False, read_only: bool = False) 
     return db
 
 
-def _not_set_up(path: Path) -> NotSetUpError:
-    return NotSetUpError(
-        "not_set_up",
-        N_("Nothing is set up in {home} yet."),
-        N_("Begin with: foodhub init --name NAME --role producer|group|hub|household"),
-        home=str(path.parent),
-    )
+def _look_at_folder(home: Path, *, create: bool) -> None:
+    """Make sure that a home is a folder, and make it if it is new."""
+    if home.exists() and not home.is_dir():
+        raise FoodhubError(
+            "not_a_folder",
+            N_("{home} is a file and no folder, so it can't be a home."),
+            N_("Name a folder with --home, or in FOODHUB_HOME."),
+            home=str(home),
+        )
+    if create:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _refuse_network_file_system(home)
+
+
+def _require_new(path: Path, *, create: bool) -> None:
+    """Make sure that a home without a database is one that is to be made, and not one that lost it."""
+    if any((path.parent / "keys").glob("*.key")):
+        raise FoodhubError(
+            "database_gone",
+            N_("The database of {home} is gone or empty, and the keys of its member are still there."),
+            N_(
+                "Move the folder away, then make the home anew: foodhub restore FILE from a backup, foodhub device"
+                " enrol CODE with another laptop, or foodhub recover with the recovery words."
+            ),
+            home=str(path.parent),
+        )
+    if not create:
+        raise NotSetUpError(
+            "not_set_up",
+            N_("Nothing is set up in {home} yet."),
+            N_("Begin with: foodhub init --name NAME --role producer|group|hub|household"),
+            home=str(path.parent),
+        )
 
 
 def _not_a_home(path: Path) -> FoodhubError:
@@ -79,7 +103,7 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     db = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000, cached_statements=256
     )
-    _switch_to_wal(db)
+    switch_to_wal(db)
     db.execute("PRAGMA synchronous=FULL")
     db.execute("PRAGMA fullfsync=ON")
     db.execute("PRAGMA wal_autocheckpoint=0")
@@ -91,7 +115,7 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     return db
 
 
-def _switch_to_wal(db: sqlite3.Connection) -> None:
+def switch_to_wal(db: sqlite3.Connection) -> None:
     """Switch to WAL; ask again for `BUSY_MS`, as SQLite itself does not wait where two programs switch a new file."""
     until = time.monotonic() + BUSY_MS / 1000
     while True:

@@ -9,12 +9,12 @@ first.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import Any
+from typing import Any, Union
 
 import msgspec
 
 from foodhub.catalog.product import case_faults, faults, stock_faults
-from foodhub.catalog.statements import Case, Product, Stock
+from foodhub.catalog.statements import Case, Part, Product, Stock
 from foodhub.log.encoding import encode
 from foodhub.log.header import Log
 from foodhub.orders.closing import (
@@ -82,6 +82,7 @@ from foodhub.orders.rules import (
     standing_faults,
     total_faults,
 )
+from foodhub.orders.shown_queue import Queue, queue_faults
 from foodhub.orders.statements import (
     Allot,
     Answer,
@@ -289,6 +290,7 @@ FACTS: dict[type, Fact] = {
     Standing: _whole("standing", Log.TRADE, "hub paused ended", rule=standing_faults),
     Tally: _whole("tally", Log.TRADE, "cycle_owner cycle", rule=tally_faults, roles=_TRADERS),
     Counted: _whole("counted", Log.TRADE, "cycle_owner cycle at part", rule=counted_faults, roles=_TRADERS),
+    Queue: _whole("queue", Log.TRADE, "cycle_owner cycle", rule=queue_faults, roles=_TRADERS),
     Confirmation: _whole(
         "confirmation", Log.TRADE, "cycle_owner cycle buyer", rule=confirmation_faults, roles=_TRADERS
     ),
@@ -304,7 +306,7 @@ FACTS: dict[type, Fact] = {
         )
     ),
     Contact: _plain("contact", Log.TRADE, "name phone address", rule=contact_faults),
-    Belong: _plain("belong", Log.TRADE, "group since left", rule=belong_faults),
+    Belong: _plain("belong", Log.TRADE, "group since left", rule=belong_faults, roles=frozenset({"household"})),
     Represented: Fact(
         "represented",
         Log.TRADE,
@@ -358,6 +360,13 @@ FACTS: dict[type, Fact] = {
     ),
 }
 """Every fact there is; a statement counts only in the log, and from a member with one of the roles, that stand here."""
+_BESIDE = {Log.CATALOG: (Behalf, Part), Log.TRADE: (Behalf,)}
+"""What stands in these logs and is no fact itself: an envelope of one, and a part of a checkpoint."""
+
+
+def statements_of(log: Log) -> Any:
+    """Return the union of all statements that may stand in a log 1 or a log 2: what its readers decode."""
+    return Union[(*(kind for kind, fact in FACTS.items() if fact.log == log), *_BESIDE[log])]
 
 
 def fault_of(statement: Any) -> str | None:

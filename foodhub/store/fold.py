@@ -21,7 +21,6 @@ from foodhub.log.faults import PeerFault
 from foodhub.log.header import Kind, Log
 from foodhub.log.seal import unseal
 from foodhub.orders.hands import Behalf, ClaimConfirmed, Mandate, Successor, represented_id
-from foodhub.orders.kinds import CatalogStatement, TradeStatement
 from foodhub.store.behalf import (
     Standing,
     confirmed_by,
@@ -32,15 +31,15 @@ from foodhub.store.behalf import (
 )
 from foodhub.store.circuit_view import CircuitView
 from foodhub.store.erasures import erase, want_again
-from foodhub.store.facts import FACTS, Fact, Stated, fault_of
+from foodhub.store.facts import FACTS, Fact, Stated, fault_of, statements_of
 from foodhub.store.keyring import Keyring
 from foodhub.store.limits import settle
 from foodhub.store.schema import FOLD_VERSION, SEQ_BITS
 
 READERS: dict[int, StatementReader] = {
     Log.CIRCUIT: StatementReader(CircuitStatement),
-    Log.CATALOG: StatementReader(CatalogStatement),
-    Log.TRADE: StatementReader(TradeStatement),
+    Log.CATALOG: StatementReader(statements_of(Log.CATALOG)),
+    Log.TRADE: StatementReader(statements_of(Log.TRADE)),
 }
 Entry = tuple[int, bytes, int, bytes | None, int]
 """What folding needs of an entry: place, id, timestamp, payload, kind."""

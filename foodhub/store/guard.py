@@ -5,19 +5,13 @@ our logs was written. The database ahead of the state is normal (a kill in betwe
 not. A device that was retired, or waits to be certified, does not sign either: nobody would count it.
 """
 
-import hashlib
-import json
-import os
 import sqlite3
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
-from platformdirs import user_state_path
-
 from foodhub.errors import N_, RefusedError
-from foodhub.store.entries import log_row
 from foodhub.store.keyring import KeyFile
+from foodhub.store.place import READ_ONLY, is_behind, is_moved, remember_written, written
 from foodhub.store.schema import SEQ_BITS
 
 _HINT = N_(
@@ -40,7 +34,7 @@ SENTENCES = {
         "This home was restored from a backup, which holds no keys, so it may not sign, and what was sealed to its"
         " members is missing from what it shows."
     ),
-    "keys_missing": N_("The keys of this home are not where they were, so it may not sign."),
+    "keys_missing": N_("The keys of this home are gone or can't be read, so it may not sign."),
     "forked": N_(
         "Two branches of the log of this home are known, so it may not sign: nothing behind that place counts."
     ),
@@ -50,17 +44,6 @@ SENTENCES = {
     ),
     "waiting": N_("This device has not been certified yet, so it may not sign."),
 }
-READ_ONLY = "read_only"
-"""The key in `meta` of why this home may not sign; with `:` and a device in hex behind it, why that device may not."""
-
-
-def machine() -> str:
-    """Return what tells this machine from others, hashed so that it says nothing else."""
-    try:
-        name = Path("/etc/machine-id").read_text(encoding="ascii").strip()
-    except OSError:
-        name = f"{uuid.getnode():x}"
-    return hashlib.blake2b(name.encode(), digest_size=16, person=b"foodhub-machine").hexdigest()
 
 
 def refused(reason: str) -> RefusedError:
@@ -100,11 +83,6 @@ def _begins(device: bytes) -> str:
     return f"begins:{device.hex()}"
 
 
-def file_identity(database: Path) -> int:
-    """Return what tells this database file from a copy of it."""
-    return database.stat().st_ino
-
-
 class Guard:
     """Watches over the logs of one device of this home."""
 
@@ -112,7 +90,6 @@ class Guard:
         self._database = database
         self._file = file
         self._device = file.keys.signing.public
-        self._path = user_state_path("foodhub") / f"{self._device.hex()}.json"
 
     def check(self, db: sqlite3.Connection) -> None:
         """Refuse to write if this is not the home that wrote last.
@@ -130,15 +107,10 @@ class Guard:
         found = db.execute("SELECT value FROM meta WHERE key IN (?, ?)", keys).fetchone()
         if found:
             return str(found[0])
-        if self._file.machine != machine() or self._file.inode != file_identity(self._database):
+        if is_moved(self._database, self._file.machine, self._file.inode):
             return "copied"
-        for log, (seq, identity) in self._written().items():
-            row = log_row(db, self._device, int(log))
-            if row is None or row.held < seq:
-                return "restored"
-            place = (row.ref << SEQ_BITS) + seq
-            if db.execute("SELECT hex(id) FROM entry WHERE place = ?", (place,)).fetchone() != (identity,):
-                return "restored"
+        if is_behind(db, self._device, self._written()):
+            return "restored"
         return self._unfit(db)
 
     def _unfit(self, db: sqlite3.Connection) -> str | None:
@@ -157,10 +129,7 @@ class Guard:
         return "waiting" if member and not begins else None
 
     def _written(self) -> dict[str, tuple[int, str]]:
-        try:
-            return {log: (seq, identity) for log, (seq, identity) in json.loads(self._path.read_text("utf-8")).items()}
-        except (FileNotFoundError, ValueError):
-            return {}
+        return written(self._device)
 
     def remember(self, db: sqlite3.Connection) -> None:
         """Remember how far our logs go; called after each commit."""
@@ -169,7 +138,4 @@ class Guard:
             " WHERE l.author = ? AND l.held > 0",
             (SEQ_BITS, self._device),
         )
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = self._path.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps({str(log): (seq, identity) for log, seq, identity in rows}), "utf-8")
-        temporary.replace(self._path)
+        remember_written(self._device, {str(log): (seq, identity) for log, seq, identity in rows})

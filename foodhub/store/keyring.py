@@ -14,6 +14,7 @@ from pathlib import Path
 
 from foodhub.errors import N_, RefusedError
 from foodhub.log.keys import BoxKey, DeviceKeys, SigningKey
+from foodhub.store.place import key_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def write_key_file(folder: Path, file: KeyFile) -> None:
         "machine": file.machine,
         "inode": file.inode,
     }
-    path = folder / f"{file.member.hex()}-{file.keys.signing.public.hex()[:8]}.key"
+    path = key_file(folder, file.member, file.keys.signing.public)
     unfinished = path.with_suffix(".unfinished")
     handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
@@ -51,16 +52,15 @@ def write_key_file(folder: Path, file: KeyFile) -> None:
 
 def set_aside(folder: Path, member: bytes) -> None:
     """Move the key files of a member aside, before another device takes their place: nothing reads them any more."""
-    for path in folder.glob("*.key"):
-        if _read(path).member == member:
-            path.rename(path.with_suffix(".retired"))
+    for path in folder.glob(f"{member.hex()}-*.key"):
+        path.rename(path.with_suffix(".retired"))
 
 
 def read_key_files(folder: Path) -> list[KeyFile]:
-    """Read all key files of a home; one that is moved aside at this moment is left out."""
+    """Read all key files of a home; one that is moved aside at this moment, or damaged, is left out."""
     files = []
     for path in sorted(folder.glob("*.key")):
-        with suppress(FileNotFoundError):
+        with suppress(OSError, ValueError, LookupError, TypeError):
             files.append(_read(path))
     return files
 
@@ -121,10 +121,6 @@ class Keyring:
             if opened is not None and len(opened) == 32 and BoxKey(opened).public == public:
                 return BoxKey(opened)
         return None
-
-    def epochs_of(self, member: bytes) -> dict[int, BoxKey]:
-        """Return the box keys of one of our members that are open here, by number."""
-        return dict(self._epochs.get(member, {}))
 
     def all_of(self, member: bytes) -> list[BoxKey]:
         """Return all box keys of one of our members that are open here, also those that have lost their number."""

@@ -16,8 +16,8 @@ for how many it stands in the payload of the entry at its `place`. An entry that
 """
 
 SEQ_BITS = 32
-SCHEMA_VERSION = 6
-FOLD_VERSION = 5
+SCHEMA_VERSION = 7
+FOLD_VERSION = 6
 APPLICATION_ID = 0x666F6F64
 
 TRUTH = """
@@ -143,6 +143,7 @@ _TRADE = {
     "receipt": "cycle_owner b, cycle b, entry b, body b",
     "tally": "cycle_owner b, cycle b, body b",
     "counted": "cycle_owner b, cycle b, at i, part i, body b",
+    "queue": "cycle_owner b, cycle b, body b",
     "confirmation": "cycle_owner b, cycle b, buyer b, body b",
     "baskets": "cycle_owner b, cycle b, body b",
     "purchase": "cycle_owner b, cycle b, producer b, part i, body b",
@@ -275,6 +276,7 @@ DROP TABLE receipt;
     )
     # Their rows hold whole statements, which nothing reads in the form that they had.
     + "DELETE FROM confirmation;\nDELETE FROM baskets;\n",
+    6: f"DROP TABLE IF EXISTS queue;\n{_table('queue')}",
 }
 """By the version they start from: the statements that bring a database one version on.
 

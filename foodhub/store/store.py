@@ -141,6 +141,14 @@ class Store:
         """Whether another process committed between our last two writes."""
         return self._writer is not None and self._writer.others_wrote
 
+    async def require_current(self) -> None:
+        """Make sure that no newer program has upgraded the home meanwhile.
+
+        Raises:
+            FoodhubError: `home_is_newer`.
+        """
+        await self.read(check_version, self.home / DATABASE)
+
     async def data_version(self) -> int:
         """Return a number that changes when another connection has committed."""
         return await self._reader.run(lambda db: int(db.execute("PRAGMA data_version").fetchone()[0]))
@@ -181,7 +189,7 @@ class _Writer:
         self._keyring = Keyring(files)
         self._guards = {file.keys.signing.public: Guard(self._path, file) for file in files}
         for file in files:
-            _learn_epochs(self._db, self._keyring, file.member)
+            learn_epochs(self._db, self._keyring, file.member)
 
     def transact(self, work: Callable[..., T], args: Any, kwargs: Any) -> T:
         with self._lock:
@@ -260,7 +268,7 @@ class _Writer:
 _circuit_reader = StatementReader(CircuitStatement)
 
 
-def _learn_epochs(db: sqlite3.Connection, keyring: Keyring, member: bytes) -> None:
+def learn_epochs(db: sqlite3.Connection, keyring: Keyring, member: bytes) -> None:
     """Open the box keys that stand in the logs 0 of one of our members, for one of our devices."""
     rows = db.execute(
         # The order is said, since SQLite would read all entries first.

@@ -55,8 +55,8 @@ class Transaction:
         self.fold = Fold(self.db, self.keyring, circuit, self.arrival)
 
     def leave(self) -> None:
-        """Forget the circuit, all its entries included; only for a home that has signed nothing in it."""
-        for table in ("entry", "log", "fork_proof", "wanted"):
+        """Forget the circuit, its entries and where its nodes are; only for a home that has signed nothing in it."""
+        for table in ("entry", "log", "fork_proof", "wanted", "address"):
             self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
         self.db.execute("DELETE FROM meta WHERE key = 'circuit'")
         self.fold.rebuild()
@@ -109,7 +109,7 @@ class Transaction:
         Whatever of the log is not restated does not count from then on. Raises the same as `append`.
         """
         file = self._pen(member)
-        list(_countable(statement for _, statement in stated))
+        list(countable(statement for _, statement in stated))
         parts = checkpoint_bodies(stated)
         kinds = [Kind.CHECKPOINT] * (len(parts) - 1) + [Kind.CHECKPOINT_END]
         return self._append_all(file, Log.CATALOG, [(kind, part, []) for kind, part in zip(kinds, parts, strict=True)])
@@ -206,7 +206,7 @@ class Transaction:
         )
 
 
-def _countable(statements: Iterable[Any]) -> Iterator[Any]:
+def countable(statements: Iterable[Any]) -> Iterator[Any]:
     """Pass our own statements on; one that breaks a rule would be signed for ever and never count.
 
     Raises:
@@ -224,9 +224,9 @@ def _readable(log: Log, statements: Iterable[Any]) -> Iterator[bytes]:
     """Pack our own statements into bodies; what no node could read, such as an id of another length, is never signed.
 
     Raises:
-        RefusedError, ValueError: see `_countable`.
+        RefusedError, ValueError: see `countable`.
     """
-    for body in bodies(_countable(statements)):
+    for body in bodies(countable(statements)):
         if any(isinstance(each, Unread) for each in READERS[log].read(body)):
             raise ValueError("a statement that nobody can read")
         yield body

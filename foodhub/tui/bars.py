@@ -1,6 +1,6 @@
 """The single lines at top and bottom: who and where, the screens, the keys. What can be pressed can be clicked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -86,11 +86,11 @@ def key_items(commands: Sequence[Command]) -> list[Item]:
     return [Item(command.shown, _(command.label), command.action, rank=command.rank) for command in commands]
 
 
-def tab_items(chosen: str, counts: Mapping[str, int]) -> list[Item]:
-    """Return the items of the line of screens, with how much there is to see on each."""
+def tab_items(chosen: str, counts: Mapping[str, int], warned: Collection[str] = ()) -> list[Item]:
+    """Return the items of the line of screens, with how much there is on each, and a mark where one is `warned`."""
     items = []
     for number, place in enumerate(SCREENS, 1):
-        title, count = _(TITLES[place]), counts.get(place)
+        title, count = _(TITLES[place]), counts.get(place) or ("!" if place in warned else "")
         items.append(
             Item(str(number), f"{title} {count}" if count else title, f"show('{place}')", chosen=place == chosen)
         )

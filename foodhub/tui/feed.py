@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from foodhub.node import setup, state
+from foodhub.node import knocking, state
 from foodhub.node.application import Node, now
 from foodhub.node.cycles import list_cycles
 from foodhub.node.hat import Hat, hats
@@ -110,7 +110,7 @@ class Feed:
             self._names, self._seen_products, self._seen_orders = names, 0, 0
         if cycles != self._cycles:
             self._cycles, self._seen_orders = cycles, 0
-        joining = status.circuit is None and setup.joining(self._node.home) is not None
+        joining = status.circuit is None and knocking.joining(self._node.home) is not None
         self._post(HomeSeen(status, await self._node.read(hats), joining))
 
     async def _look_at_products(self) -> None:

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from foodhub.catalog.naming import fold
+from foodhub.catalog.naming import fold, full_name
 from foodhub.errors import N_
 from foodhub.node.products import ProductRow
 from foodhub.saying import price
@@ -45,7 +45,7 @@ def make_lines(rows: Iterable[ProductRow]) -> list[Line]:
 
 def product_name(row: ProductRow) -> str:
     """Say what a product is called, with what tells it from its namesakes."""
-    return f"{row.name}, {row.variant}" if row.variant else row.name
+    return full_name(row.name, row.variant)
 
 
 COLUMNS: tuple[Column[Line], ...] = (

@@ -17,11 +17,11 @@ from foodhub.node import live
 from foodhub.node.alerts import Alert
 from foodhub.node.live import PeerRow
 from foodhub.node.state import LogRow, StatusRow
-from foodhub.saying import LOGS, PEER_STATES, ago, limited, said
+from foodhub.saying import LOGS, PEER_REASONS, PEER_STATES, ago, limited, said
 from foodhub.tui.columns import Column, printable
 from foodhub.tui.dialog import labelled
 from foodhub.tui.table import RowTable
-from foodhub.tui.wording import REFUSALS, entries, size, when
+from foodhub.tui.wording import entries, size, when
 from foodhub.words import _, ngettext, say
 
 Running = Literal["starting", "running", "offline"]
@@ -94,7 +94,7 @@ PEERS: tuple[Column[PeerRow], ...] = (
     Column(N_("To receive"), lambda peer: str(peer.behind), 10, 10, 3, right=True),
     Column(N_("To send"), lambda peer: str(peer.ahead), 8, 9, 4, right=True),
     Column(N_("Last contact"), lambda peer: ago(peer.contact, _now()), 12, 14, 5),
-    Column(N_("Reason"), lambda peer: said(REFUSALS, peer.reason), 12, 28, 6),
+    Column(N_("Reason"), lambda peer: said(PEER_REASONS, peer.reason), 12, 28, 6),
 )
 LOG_COLUMNS: tuple[Column[LogRow], ...] = (
     Column(N_("Member"), lambda row: row.member or _("unknown"), 18, 36, 1),
@@ -160,13 +160,13 @@ class Network(Vertical):
 
     def show_facts(self, live_now: Live, status: StatusRow, refusals: Sequence[tuple[str, int, int, str]]) -> None:
         """Say what holds for this node as a whole."""
-        refused = ", ".join(f"{code} ({times})" for code, times, _last, _peer in refusals)
+        refused = ", ".join(f"{said(PEER_REASONS, code)} ({times})" for code, times, _last, _peer in refusals)
         count = ngettext("{n} run", "{n} runs", status.refused).format(n=status.refused)
         pending = _("{entries} of ours that no peer has yet").format(entries=entries(status.pending))
         self._facts.update(
             labelled(
                 [
-                    *((_("Warning"), _warning(warning)) for warning in status.warnings[:1]),
+                    *_warnings(status.warnings),
                     (_("Pending"), pending if status.pending else _("nothing: all of ours is with others too")),
                     (_("Listening"), _listening(live_now)),
                     (_("Node"), _node_id(live_now)),
@@ -182,10 +182,15 @@ class Network(Vertical):
             other.focus()
 
 
-def _warning(warning: Alert) -> str:
-    """Say the gravest warning, and where all of them stand with what to do: there is no room for that here."""
-    text, _hint = say(FoodhubError(warning.code, warning.text, "", **warning.details))
-    return _("{text} What to do: foodhub status").format(text=text)
+def _warnings(warnings: Sequence[Alert]) -> list[tuple[str, str]]:
+    """Say the gravest warning and what to do about it, and where the others stand: there is no room for them here."""
+    if not warnings:
+        return []
+    first, more = warnings[0], len(warnings) - 1
+    parts = [*say(FoodhubError(first.code, first.text, first.hint, **first.details))]
+    if more:
+        parts.append(ngettext("{n} more: foodhub status", "{n} more: foodhub status", more).format(n=more))
+    return [(_("Warning"), " ".join(filter(None, parts)))]
 
 
 def _listening(live_now: Live) -> str:

@@ -30,8 +30,13 @@ def buyer(order: OrderRow) -> str:
 def short_lines(order: OrderRow) -> int:
     """Return how many lines get less than was ordered: of what was confirmed, or of what is left of it to share."""
     known = [line for line in order.lines if line.reason not in _OPEN]
-    got = [(line.confirmed if line.share is None else line.share, line.ordered) for line in known]
+    got = [(gets(line), line.ordered) for line in known]
     return sum(amount is not None and amount < ordered for amount, ordered in got)
+
+
+def gets(line: LineRow) -> int | None:
+    """Return what the buyer gets of a line as far as is known (pieces, g or ml): it is what the total is made of."""
+    return line.confirmed if line.share is None else line.share
 
 
 _OPEN = {"undecided", "by_hand"}
@@ -91,13 +96,16 @@ class Orders(Vertical):
         yield self.table
         yield self._empty
 
-    def show_orders(self, orders: Sequence[OrderRow], member: str, nothing: str) -> None:
-        """Replace the orders by those of a member (its id), newest first; `nothing` is said when there is none."""
+    def say_nothing_yet(self, text: str) -> None:
+        """Say what to show while there is no order."""
+        self._empty.update(Content(text))
+
+    def show_orders(self, orders: Sequence[OrderRow], member: str) -> None:
+        """Replace the orders by those of a member (its id), newest first."""
         same, self._member = self._member == member, member
         (self.table.show_rows if same else self.table.begin_at)(orders)
         self.table.appear(bool(orders))
         self._empty.display = not orders
-        self._empty.update(Content("" if orders else nothing))
 
 
 _REASON = 20
@@ -107,15 +115,17 @@ _NOTES = 5
 LINE_COLUMNS: tuple[Column[tuple[OrderRow, LineRow]], ...] = (
     Column(N_("Product"), lambda pair: pair[1].product, 16, 40, 1),
     Column(N_("Ordered"), lambda pair: counted(pair[1].ordered, pair[1].price_per), 8, 10, 2, right=True),
-    Column(N_("Confirmed"), lambda pair: _confirmed(pair[1]), 9, 10, 3, right=True),
+    # Translators: how much of a product the buyer of an order gets.
+    Column(N_("Gets"), lambda pair: _gets(pair[1]), 9, 10, 3, right=True),
     Column(N_("Price"), lambda pair: price(pair[1].price, pair[0].currency, pair[1].price_per), 10, 12, 6, right=True),
     Column(N_("Total"), lambda pair: money(pair[1].total, pair[0].currency), 9, 11, 5, right=True),
     Column(N_("Reason"), lambda pair: line_reason(pair[1]), _REASON, 40, 4),
 )
 
 
-def _confirmed(line: LineRow) -> str:
-    return _("not yet") if line.confirmed is None else counted(line.confirmed, line.price_per)
+def _gets(line: LineRow) -> str:
+    amount = gets(line)
+    return _("not yet") if amount is None else counted(amount, line.price_per)
 
 
 def line_reason(line: LineRow) -> str:
@@ -124,18 +134,14 @@ def line_reason(line: LineRow) -> str:
 
 
 def notes(order: OrderRow) -> list[tuple[str, str]]:
-    """Return (product, words) of what is to be said of lines and has no room in them: shares, and longer reasons."""
+    """Return (product, words) of what has no room in the lines: what was confirmed at first, and longer reasons."""
     found = []
     for line in order.lines:
-        words = line_remark(
-            line.reason,
-            line.confirmed,
-            line.share,
-            line.price_per,
-            line.note,
-            left=line.left,
-            substitute=line.substitute,
-        )
+        left, substitute = line.left, line.substitute
+        words = line_remark(line.reason, None, None, line.price_per, line.note, left=left, substitute=substitute)
+        if line.confirmed is not None and line.confirmed != gets(line):
+            before = _("confirmed {amount}").format(amount=counted(line.confirmed, line.price_per))
+            words = "; ".join(filter(None, (before, words)))
         if words != line_reason(line) or len(words) > _REASON:
             found.append((line.product, words))
     return (

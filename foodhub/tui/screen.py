@@ -34,7 +34,7 @@ class MainScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings()
     DEFAULT_CSS = """
     MainScreen {
-        #banner { padding: 0 1; max-height: 4; border-left: outer $warning; display: none; }
+        #banner { padding: 0 1; max-height: 6; border-left: outer $warning; display: none; }
         #panes { height: 1fr; }
     }
     """
@@ -73,7 +73,14 @@ class MainScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show the market and begin to follow the home."""
         self.action_show(commands.MARKET)
-        self.run_worker(self.feed.follow(), name="feed")
+        self.run_worker(self._follow_home(), name="feed")
+
+    async def _follow_home(self) -> None:
+        """Follow the home until a newer program has upgraded it: what is shown stays, with what to do."""
+        try:
+            await self.feed.follow()
+        except FoodhubError as error:
+            self.show_error("feed", error)
 
     # What the feed and the network have to say.
 
@@ -82,6 +89,7 @@ class MainScreen(Screen[None]):
         self.status, self._hats, self._joining = event.status, event.hats, event.joining
         self._say_home()
         self.show_error("home", nothing.read_only(event.status))
+        self._say_tabs()
         self._say_network()
         self._say_keys()
 
@@ -95,7 +103,7 @@ class MainScreen(Screen[None]):
     def _orders_seen(self, event: OrdersSeen) -> None:
         if event.hat.member != self.hat.member:
             return
-        self.orders.show_orders(event.orders, base32_id(self.hat.member), nothing.orders(self.hat))
+        self.orders.show_orders(event.orders, base32_id(self.hat.member))
         top = self.app.screen
         if isinstance(top, OrderDialog):
             for order in event.orders:
@@ -116,8 +124,8 @@ class MainScreen(Screen[None]):
         self.live_now = live_now
         if self.place == commands.NETWORK:
             self.network.show_live(live_now)
-        in_circuit = self.status is not None and self.status.circuit is not None
-        self.show_error("joining", None if in_circuit else nothing.refused_joining(live_now))
+        self.show_error("joining", None if self._in_circuit else nothing.refused_joining(live_now))
+        self.show_error("turned away", nothing.turned_down(self.status, live_now))
         self._say_network()
 
     def show_upgrade(self, part: int | None) -> None:
@@ -213,10 +221,15 @@ class MainScreen(Screen[None]):
         if self.focused is None and table.display:
             self.set_focus(table)
 
+    @property
+    def _in_circuit(self) -> bool:
+        return self.status is not None and self.status.circuit is not None
+
     def _say_home(self) -> None:
         circuit = self.status.circuit if self.status else None
         self._head.show_left(circuit or _("no circuit yet"), self.hat.name)
-        self.market.say_nothing_yet(nothing.market(self.hat, in_circuit=circuit is not None, joining=self._joining))
+        self.market.say_nothing_yet(nothing.market(self.hat, in_circuit=self._in_circuit, joining=self._joining))
+        self.orders.say_nothing_yet(nothing.orders(self.hat, in_circuit=self._in_circuit))
 
     def _say_keys(self) -> None:
         place = commands.FILTER if self.market.filter.has_focus else self.place
@@ -224,7 +237,8 @@ class MainScreen(Screen[None]):
 
     def _say_tabs(self) -> None:
         counts = {commands.MARKET: len(self.market.lines), commands.ORDERS: len(self.orders.table.rows)}
-        self._tabs.show_items(tab_items(self.place, counts))
+        warned = [commands.NETWORK] if self.status and self.status.warnings else []
+        self._tabs.show_items(tab_items(self.place, counts, warned))
 
     def _say_network(self) -> None:
         parts = [self._upgrading] if self._upgrading else []

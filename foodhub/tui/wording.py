@@ -68,12 +68,6 @@ ORDER_SENTENCES: Final = {
     "refused": N_("The hub did not take it: it was signed outside the cycle."),
     "cancelled": N_("The buyer has cancelled it."),
 }
-REFUSALS: Final = {
-    "invite_unknown": N_("invite unknown"),
-    "invite_used": N_("invite used"),
-    "invite_revoked": N_("invite taken back"),
-    "invite_expired": N_("invite expired"),
-}
 
 
 def entries(count: int) -> str:

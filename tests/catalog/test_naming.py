@@ -55,6 +55,17 @@ def test_a_whole_name_wins_over_the_beginning_of_another() -> None:
     assert found("pain", catalog).id == IDS["g"]
 
 
+@pytest.mark.parametrize("text", ["a", "lanc", "oules", "n"])
+def test_letters_inside_a_word_name_nothing(text: str) -> None:
+    with pytest.raises(NotThereError):
+        found(text, [named for named in CATALOG if named.name in {"Fromage blanc", "Œufs de poules", "Crème fraîche"}])
+
+
+def test_a_word_begins_behind_an_apostrophe_a_hyphen_and_a_bracket() -> None:
+    catalog = [Named("aaaa", "", "Pain d'épices"), Named("bbbb", "", "Chou-fleur"), Named("cccc", "", "Lait (cru)")]
+    assert [found(text, catalog).id for text in ("epi", "fleur", "cru")] == ["aaaa", "bbbb", "cccc"]
+
+
 def test_the_beginning_of_a_name_wins_over_a_part_of_another() -> None:
     catalog = [Named("aaaa", "", "Jus de pomme"), Named("bbbb", "", "Pommes Gala")]
     assert found("pomme", catalog).id == "bbbb"

@@ -94,6 +94,9 @@ def test_a_number_in_a_name_is_no_quantity(text: str, meant: list[tuple[str, int
         ("2", (None, None)),
         ("20% remise", (None, None)),
         ("2 jus 3", ("juice", 2)),
+        ("1 kg carottes + 500", ("carrots", 1000)),  # in grams, surely
+        ("1.000 oeufs", ("eggs", None)),
+        ("1.000 g carottes", ("carrots", None)),
     ],
 )
 def test_what_may_mean_something_else_is_not_sure(text: str, first: tuple[str | None, int | None]) -> None:
@@ -115,11 +118,48 @@ def test_namesakes_are_told_apart_by_the_unit_and_else_both_listed() -> None:
     assert set(bare.candidates) == {"carrots", "bunch"}
 
 
-def test_a_tolerance_stands_behind_a_plus() -> None:
-    (one,) = pasted("2+1 jus")
-    assert (one.amount, one.tolerance, one.sure) == (2, 1, True)
-    (other,) = pasted("carottes 1,5+0,5kg")
-    assert (other.amount, other.tolerance, other.unit) == (1500, 500, "g")
+@pytest.mark.parametrize(
+    "text", ["2+1 jus", "2 + 1 jus", "2 jus +1", "2 jus + 1", "2 jus+1", "2 jus (+1)", "jus 2 +1", "2 jus 1 l +1"]
+)
+def test_a_tolerance_stands_behind_a_plus(text: str) -> None:
+    (one,) = pasted(text)
+    assert (one.candidates[0], one.amount, one.tolerance, one.sure) == ("juice", 2, 1, True)
+
+
+@pytest.mark.parametrize(
+    "text", ["carottes 1,5+0,5kg", "1,5kg carottes +500g", "1,5kg+500g carottes", "carottes 1,5 kg (+ 0,5kg)"]
+)
+def test_a_tolerance_may_have_a_unit_of_its_own(text: str) -> None:
+    (one,) = pasted(text)
+    assert (one.amount, one.tolerance, one.unit, one.sure) == (1500, 500, "g", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("2 jus +1 3 oeufs +2", [("juice", 2, 1), ("eggs", 3, 2)]),
+        ("oeufs 3 (+2) jus 2", [("eggs", 3, 2), ("juice", 2, 0)]),
+        ("2 jus + 3 oeufs +1 kg carottes", [("juice", 2, 0), ("eggs", 3, 0), ("carrots", 1000, 0)]),
+        ("jus 2 + oeufs 3", [("juice", 2, 0), ("eggs", 3, 0)]),
+        ("2 oeufs de 6 + 3 choux", [("eggs", 2, 0), ("cabbages", 3, 0)]),
+    ],
+)
+def test_a_plus_before_the_next_thing_is_an_and(text: str, meant: list[tuple[str, int, int]]) -> None:
+    assert [(each.candidates[0], each.amount, each.tolerance) for each in pasted(text) if each.sure] == meant
+
+
+@pytest.mark.parametrize(
+    "text", ["2 jus +1 +1", "2+1 jus +1", "2 jus -1", "jus 2-1", "+1 jus", "jus +1", "2 jus +1 ok", "x6 + 3 choux"]
+)
+def test_a_number_that_nobody_understands_is_never_dropped(text: str) -> None:
+    assert not any(each.sure for each in pasted(text))
+
+
+@pytest.mark.parametrize(("text", "keys"), [("carotes 2kg", {"carrots", "bunch"}), ("poiraux 9,5 kg", {"leeks"})])
+def test_a_mistyped_word_finds_its_product_and_no_other(text: str, keys: set[str]) -> None:
+    names: list[Name[str]] = [*NAMES, ("leeks", "Poireaux", "", "g"), ("waxy", "Pommes de terre", "Charlotte", "g")]
+    (one,) = read_pasted(text, names)
+    assert (set(one.candidates), one.sure) == (keys, False)
 
 
 def test_another_candidate_takes_the_quantity_in_its_own_unit() -> None:

@@ -170,6 +170,15 @@ def test_an_amount_between_two_steps_is_refused_with_the_nearest_right_ones(
     assert says in said
 
 
+@pytest.mark.parametrize(("product", "text", "most"), [(BREAD, "1000000000", "10000"), (CARROTS, "10001kg", "10000kg")])
+def test_a_slip_of_the_finger_is_refused_with_the_most_that_a_line_takes(
+    product: Product, text: str, most: str
+) -> None:
+    error, said = refusal(product, text)
+    assert (error.code, most in said) == ("too_much", True)
+    assert ordered_quantity(product, most) > 0
+
+
 @pytest.mark.parametrize("text", ["-1", "1.5", "beaucoup", ""])
 def test_nonsense_is_a_usage_error(text: str) -> None:
     error, _ = refusal(CARROTS, text)

@@ -218,3 +218,12 @@ class Story:
 
     def lasts(self, name: str) -> tuple[int | None, ...]:
         return tuple(self.last(name, log) for log in (0, 1, 2))
+
+
+def standing_of(membership: Membership, device: bytes) -> str:
+    """Say in one word how a device stands in the circuit: whether what it writes now counts, and if not, why."""
+    for member in membership.members.values():
+        for state in member.devices:
+            if state.device.signing == device:
+                return "removed" if member.removed else "retired" if state.retired else "counts"
+    return "unknown"

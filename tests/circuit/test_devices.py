@@ -10,12 +10,11 @@ from foodhub.circuit.membership import (
     enrolment_holds,
     membership,
     recovery_holds,
-    standing_of,
 )
 from foodhub.circuit.statements import Certify, Epoch, Erase, Retire, Share, Ticket
 from foodhub.log.encoding import NO_ID
 from foodhub.log.keys import BoxKey
-from tests.circuit.story import BOX, Story, device, entry, lowest, member_id, public
+from tests.circuit.story import BOX, Story, device, entry, lowest, member_id, public, standing_of
 
 
 def farm() -> Story:

@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foodhub.circuit.membership import Limit, Membership, standing_of
+from foodhub.circuit.membership import Limit, Membership
 from foodhub.circuit.statements import RIGHTS, CircuitStatement, Epoch, Erase, Invite, Uninvite
 from foodhub.log.encoding import NO_ID
 from foodhub.log.keys import BoxKey
-from tests.circuit.story import Story, member_id, public
+from tests.circuit.story import Story, member_id, public, standing_of
 
 Deed = tuple[Any, ...]
 

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foodhub.circuit.membership import standing_of
 from foodhub.circuit.statements import Admit, Epoch, Grant, Uninvite
 from foodhub.log.keys import BoxKey
-from tests.circuit.story import Story, entry, lowest, member_id, public
+from tests.circuit.story import Story, entry, lowest, member_id, public, standing_of
 
 
 def test_the_founder_is_the_first_steward() -> None:

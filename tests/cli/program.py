@@ -13,9 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from foodhub.cli.command import Group, load
+from foodhub.cli.table import COMMANDS, Entry
 from tests.cli.starter import Starter
 
-PATIENCE = 30.0
+PATIENCE = 60.0
+"""Seconds until what has to happen is taken for not happening."""
 starter = cache(Starter)
 HEADER = (
     "producer,sku,name,display_name,category,description,units,unit_type,variant_unit_name,price,on_hand,available_on,"
@@ -58,10 +61,13 @@ class Foodhub:
             "TZ": "Europe/Paris",
         }
 
-    def __call__(self, *args: str | Path, code: int | None = 0, given: bytes = b"", **variables: str) -> Done:
-        """Run a command; `code` is the exit code to expect, None for any."""
+    def __call__(
+        self, *args: str | Path, code: int | None = 0, given: bytes = b"", asked: bool = False, **variables: str
+    ) -> Done:
+        """Run a command; `code` is the exit code to expect, None for any; unless `asked`, `--yes` where it is taken."""
+        words = [*map(str, args)]
         try:
-            ended, out, err = starter().run([*map(str, args)], self.environment | variables, given)
+            ended, out, err = starter().run(words if asked else _unasked(words), self.environment | variables, given)
         except TimeoutError:
             starter.cache_clear()
             raise
@@ -98,6 +104,23 @@ class Foodhub:
             child.stdout.close()
         os.close(ours)
         return Done(child.wait(PATIENCE), rest.decode(), said.replace("\r\n", "\n"))
+
+
+def _unasked(words: list[str]) -> list[str]:
+    """Return a command line with `--yes` if its command asks: no test sits at a terminal unless it says so."""
+    path: list[str] = []
+    found, end = Entry("", commands=COMMANDS), 0
+    for number, word in enumerate(words, 1):
+        if word in found.commands:
+            path, found, end = [*path, word], found.commands[word], number
+        elif not word.startswith("-"):
+            break
+    if not found.module or {"--yes", "-y", "--help"} & set(words):
+        return words
+    called = load(" ".join(path), found)
+    called = called.own or called if isinstance(called, Group) else called
+    asks = any("--yes" in option.opts for option in called.params)
+    return [*words[:end], "--yes", *words[end:]] if asks else words
 
 
 def _read_all(file: int, end: float) -> str:

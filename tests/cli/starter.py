@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
-LIMIT = 60.0
+LIMIT = 120.0
 _PRELOADED = (
     *(
         "allot",

@@ -17,6 +17,7 @@ class Terminal:
     def __init__(self, handle: int, child: "subprocess.Popen[bytes]") -> None:
         self._handle = handle
         self._child = child
+        self._bytes = b""
         self._seen = 0
         self.said = ""
         self.code: int | None = None
@@ -43,9 +44,11 @@ class Terminal:
         if not select.select([self._handle], [], [], PATIENCE)[0]:
             raise AssertionError(f"nothing more was said:\n{self.said}")
         try:
-            self.said += os.read(self._handle, 65536).decode().replace("\r\n", "\n")
+            self._bytes += os.read(self._handle, 65536)
         except OSError:  # how Linux says that nobody holds the other side any more
             return False
+        # All of it anew: what was read may have ended in the middle of a character or of a line's end.
+        self.said = self._bytes.decode(errors="replace").replace("\r\n", "\n")
         return True
 
 

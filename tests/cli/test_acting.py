@@ -75,7 +75,8 @@ def test_a_group_writes_for_a_member_without_a_computer(table: Foodhub) -> None:
 
 
 def test_households_join_a_group_and_wish_side_by_side(table: Foodhub) -> None:
-    assert table.json("group", "join", "Group", "--as", "House")["joined"]
+    joined = table("--json", "group", "join", "Group", "--as", "House")
+    assert (joined.data["joined"], "Group sees no name of you" in joined.err) == (True, True)
     assert "nothing was signed" in table("group", "join", "Group", "--as", "House").err
     table("member", "add", "Denise", "--represented", "--as", "Group")
     table("contact", "set", "--name", "Ana", "--phone", "07", "--as", "House")
@@ -172,7 +173,9 @@ def test_a_member_claims_who_it_was_and_goes_on_by_itself(table: Foodhub) -> Non
     assert table.fails(2, "member", "claim", "what", "Group", "--as", "House")["code"] == "bad_id"
     assert not table.json("member", "claim", denise["id"], "Group", "--as", "House")["confirmed"]
     assert "says it is this member" in table("member", "list", "--as", "Group").out
+    assert 'then: foodhub member confirm "Denise"' in table("status").err
     assert table.json("member", "confirm", "Denise", "--as", "Group")["claimed_by"]
+    assert "member confirm" not in table("status").err
     found = table.json("wish", "set", "Week 48", "Eggs=3", "--as", "House")
     assert cells(found["households"]) == {"Denise": [(3, 0)]}
     assert table.fails(6, "wish", "set", "Week 48", "Denise", "Eggs=1", "--as", "Group")["code"] == "has_own_home"

@@ -98,15 +98,20 @@ class _Terminal:
             stderr=theirs,
         )
         os.close(theirs)
-        self.said = ""
+        self._bytes = b""
         self._end = time.monotonic() + PATIENCE
+
+    @property
+    def said(self) -> str:
+        """All that stood there so far; it may end in the middle of a character."""
+        return self._bytes.decode(errors="replace")
 
     def wait_for(self, text: str) -> None:
         while text not in self.said:
             left = self._end - time.monotonic()
             assert left > 0, self.said
             assert select.select([self.ours], [], [], left)[0], self.said
-            self.said += os.read(self.ours, 65536).decode()
+            self._bytes += os.read(self.ours, 65536)
 
     def type(self, text: str) -> None:
         os.write(self.ours, f"{text}\n".encode())
@@ -117,7 +122,7 @@ class _Terminal:
     def end(self) -> int:
         try:
             while data := os.read(self.ours, 65536):
-                self.said += data.decode()
+                self._bytes += data
         except OSError:  # how Linux says that nobody holds the other side any more
             pass
         os.close(self.ours)

@@ -40,8 +40,15 @@ def test_the_desk_shows_the_queue_and_what_a_case_lacks(selling: Foodhub) -> Non
     assert "case of 6" in text
     assert "promised 4" in text
     selling("cycle", "close", "Week")
-    assert "1 of 1 customer has its confirmation" in selling("desk", "show", "Week").out
+    assert "customers who have their confirmation: 1 of 1" in selling("desk", "show", "Week").out
     assert selling.json("desk", "show") == []
+
+
+def test_the_desk_of_a_cycle_to_come_says_when_it_opens(founded: Foodhub) -> None:
+    founded("cycle", "new", "Week", "--opens", "+1d", "--closes", "+2d", "--sale", "resale")
+    opens = datetime.fromisoformat(desk(founded)["opens"]).strftime("%Y-%m-%d %H:%M")
+    assert desk(founded)["state"] == "upcoming"
+    assert all(text in founded("desk", "show").out for text in ("Week: not open yet", f"{opens} (Europe/Paris)"))
 
 
 def test_a_hub_that_works_by_hand_confirms_and_declines(selling: Foodhub) -> None:
@@ -67,8 +74,11 @@ def test_what_no_case_holds_is_decided_before_the_close(selling: Foodhub) -> Non
     assert selling.fails(6, "cycle", "decide", "Week", "Eggs", "open")["code"] == "no_case"
     shown = selling.json("cycle", "decide", "Week", "Juice", "round_up")
     assert [each["asks"] for each in shown["products"]] == [False]
+    assert "what no case holds: bought all the same" in selling("desk", "show", "Week").out
+    assert selling.fails(2, "cycle", "decide", "Week", "Juice", "keep")["message"].startswith("Write one of: cut")
     selling("cycle", "close", "Week")
     assert desk(selling)["products"][0]["confirmed"] == 8
+    assert "4 of it you buy for yourself" in selling("desk", "show", "Week").out
 
 
 def test_what_came_short_is_shared_by_hand(selling: Foodhub) -> None:
@@ -81,7 +91,7 @@ def test_what_came_short_is_shared_by_hand(selling: Foodhub) -> None:
     assert selling.fails(3, "desk", "share", "Week", "Eggs", "Nobody=3")["code"] == "no_such_customer"
     assert selling.fails(6, "desk", "share", "Week", "Eggs", "Hub=2")["code"] == "shares_differ"
     assert selling.fails(2, "desk", "share", "Week", "Eggs", "Hub=9", "Hub=3")["code"] == "customer_twice"
-    shown = selling.json("desk", "share", "Week", "Eggs", "Hub=3")
+    shown = selling.json("desk", "share", "Week", "Eggs", "hu=3")
     assert shown["products"][0]["short"] is None
     (order,) = selling.json("order", "list")
     assert (order["lines"][0]["share"], order["lines"][0]["note"]) == (3, "The fox came")

@@ -3,8 +3,8 @@
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def test_a_farm_goes_from_one_laptop_to_two_loses_all_and_comes_back_with_its_wo
     words = " ".join(farm.json("init", "--name", "Farm", "--role", "producer")["recovery_words"])
     with running(hub):
         invite = hub.json("circuit", "invite", "--role", "producer")["invite"]
-        farm("circuit", "join", invite)
+        farm("circuit", "join", invite, "--wait", "50")
         farm("product", "add", "Eggs", "--price", "2,60", "--on-hand", "40")
         hub("cycle", "new", "Week", "--closes", "+1d", "--sale", "resale")
         with running(farm):
@@ -115,7 +115,7 @@ def test_a_laptop_waits_with_its_code_until_the_other_one_is_certified(founded: 
     assert states(founded)[made["device_id"]] == "retired"
     listed = founded("device", "list").out
     assert "(this one)" in listed
-    assert "stock, answering orders" in listed
+    assert "stock, desk: answering orders" in listed
     assert founded.fails(6, "device", "retire", "this")["code"] == "last_device"
 
 
@@ -151,14 +151,6 @@ def test_a_home_that_nobody_lets_in_keeps_the_code_and_says_so(founded: Foodhub,
     error = Foodhub(tmp_path / "second").fails(5, "device", "enrol", code, "--wait", "0")
     assert error["code"] == "no_peer"
     assert "--wait" in error["hint"]
-
-
-@pytest.fixture
-async def village(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Village]:
-    """A place without homes, whose homes the program finds where it looks for them."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    async with AsyncExitStack() as stack:
-        yield Village(tmp_path, stack)
 
 
 @pytest.mark.anyio

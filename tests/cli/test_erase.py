@@ -1,8 +1,6 @@
 """`foodhub erase`: what goes is shown first, what has to stay is refused, and nobody is left in doubt."""
 
 import time
-from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
 
@@ -86,20 +84,15 @@ def test_only_others_who_answer_orders_can_be_asked(founded: Foodhub) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_request_that_came_too_soon_is_not_called_done_in_part(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    async with AsyncExitStack() as stack:
-        village = Village(tmp_path, stack)
-        village.clock.now = int(time.time() * 1000)
-        _hub, _farm, group, _carrots = await market(village)
-        await ask(group, "Hub")
-        await settle(village)
-        foodhub = Foodhub(group.node.home)
-        again = foodhub("erase", "request", "Hub")
-        assert "so already" in again.err
-        for shown in (again.out, foodhub("erase", "list").out):
-            assert "not all yet" in shown
-            assert "all of it on" in shown
-            assert "in part" not in shown
+async def test_a_request_that_came_too_soon_is_not_called_done_in_part(village: Village) -> None:
+    village.clock.now = int(time.time() * 1000)
+    _hub, _farm, group, _carrots = await market(village)
+    await ask(group, "Hub")
+    await settle(village)
+    foodhub = Foodhub(group.node.home)
+    again = foodhub("erase", "request", "Hub")
+    assert "so already" in again.err
+    for shown in (again.out, foodhub("erase", "list").out):
+        assert "not all yet" in shown
+        assert "all of it on" in shown
+        assert "in part" not in shown

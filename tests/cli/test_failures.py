@@ -34,6 +34,12 @@ def test_words_that_are_not_understood_are_a_usage_error_with_a_code(empty: Food
     assert "Usage" not in said.err
 
 
+def test_what_stands_behind_the_last_argument_is_named_in_our_own_words(empty: Foodhub) -> None:
+    said = empty("status", "extra", "words", code=2).err
+    assert "That is more than the command takes: extra words" in said
+    assert "has to be a file, and no folder" in empty("product", "import", ".", code=2).err
+
+
 def test_a_slip_of_the_hand_is_met_with_what_is_near(empty: Foodhub) -> None:
     assert "product" in empty("prodct", code=2).err
     assert "--json" in empty("status", "--jsn", code=2).err

@@ -8,7 +8,7 @@ import pytest
 
 from foodhub.cli.call import Call
 from foodhub.cli.command import Group
-from foodhub.cli.main import _root
+from foodhub.cli.main import root_group
 from foodhub.cli.table import COMMANDS, Entry, entry
 from tests.cli.program import Foodhub
 
@@ -42,7 +42,7 @@ NAMED = (
     *(f"order {word}" for word in ("accept-late", "confirm", "decline")),
     *(f"desk {word}" for word in ("show", "share")),
     *(f"purchase {word}" for word in ("list", "show", "send", "accept", "refuse")),
-    *(f"slip {word}" for word in ("show", "export", "compare")),
+    *(f"slip {word}" for word in ("show", "check", "export", "compare")),
     *(f"standing {word}" for word in ("add", "list", "pause", "resume", "end")),
     *(f"stock {word}" for word in ("set", "paste", "show", "case")),
     *(f"allot {word}" for word in ("request", "list", "grant", "rule", "lower")),
@@ -62,7 +62,7 @@ def test_the_commands_are_those_that_scripts_know() -> None:
 
 
 def help_of(path: str) -> tuple[click.Command, str]:
-    command: click.Command = _root()
+    command: click.Command = root_group()
     context = click.Context(command, info_name="foodhub", obj=Call())
     for word in path.split():
         assert isinstance(command, click.Group)

@@ -13,13 +13,13 @@ import pytest
 import foodhub
 from foodhub.cli.call import Call
 from foodhub.cli.command import Group
-from foodhub.cli.main import _root
+from foodhub.cli.main import root_group
 
 ROOM = Path(foodhub.__file__).parent
 TYPED = re.compile(r'\bfoodhub ((?:(?:"[^"]*"|[^\s,;:()"])+ ?)+)')
 WORD = re.compile(r'(?:"[^"]*"|[^\s"])+')
 # What stands for a value: a placeholder, a quoted name, a pair; and the rights that can be handed over.
-VALUE = re.compile(r'["{A-Z0-9]|\S*=|(?:desk|stock)$')
+VALUE = re.compile(r'["{A-Z0-9]|\S*=|-$|(?:desk|stock)$')
 
 
 @cache
@@ -40,7 +40,7 @@ def said_in(path: Path) -> Iterator[tuple[str, str]]:
 
 def found(words: list[str]) -> tuple[click.Command, list[str]]:
     """Return the command that words begin with, and the words behind it."""
-    command: click.Command = _root()
+    command: click.Command = root_group()
     context, rest = click.Context(command, info_name="foodhub", obj=Call()), list(words)
     while isinstance(command, click.Group) and rest and (below := command.get_command(context, rest[0])) is not None:
         command, context = below, click.Context(below, info_name=rest.pop(0), parent=context)

@@ -1,6 +1,5 @@
 """Two homes over loopback, from outside: joining, ordering with a wait, and every way in which the network says no."""
 
-import re
 import signal
 import subprocess
 import sys
@@ -11,20 +10,24 @@ from pathlib import Path
 
 import pytest
 
+from foodhub.circuit.invite import InviteCode, read_code, write_code
 from tests.cli.program import PATIENCE, Foodhub
+from tests.ports import kept_port
+
+LONG = ("--wait", "50")
+"""For what has to come, however slow and busy a machine is."""
 
 
 @contextmanager
-def running(foodhub: Foodhub, listen: str = "/ip4/127.0.0.1/tcp/0") -> Iterator[str]:
-    """Run `foodhub node run` for the length of the block; the value is the address it listens on."""
+def running(foodhub: Foodhub, listen: str) -> Iterator[None]:
+    """Run `foodhub node run` for the length of the block."""
     command = [sys.executable, "-m", "foodhub", "node", "run", "--listen", listen]
     with subprocess.Popen(command, env=foodhub.environment, stderr=subprocess.PIPE, text=True) as child:
         try:
             assert child.stderr is not None
             line = child.stderr.readline()
-            found = re.search(r"listening on (\S+)/p2p/", line)
-            assert found, line + child.stderr.read()
-            yield found[1]
+            assert f"listening on {listen}/p2p/" in line, line + child.stderr.read()
+            yield
         finally:
             child.send_signal(signal.SIGINT)
             child.communicate(timeout=PATIENCE)
@@ -39,6 +42,13 @@ def until(done: object, what: str) -> None:
 
 
 @pytest.fixture
+def address() -> Iterator[str]:
+    """The address of a node that is started twice; nobody else is given its port meanwhile."""
+    with kept_port() as kept:
+        yield kept
+
+
+@pytest.fixture
 def group(tmp_path: Path) -> Foodhub:
     """A home of a buying group that is in no circuit yet."""
     group = Foodhub(tmp_path / "group")
@@ -46,32 +56,34 @@ def group(tmp_path: Path) -> Foodhub:
     return group
 
 
-def test_a_member_joins_and_orders_and_what_is_not_received_is_kept(founded: Foodhub, group: Foodhub) -> None:
+def test_a_member_joins_and_orders_and_what_is_not_received_is_kept(
+    founded: Foodhub, group: Foodhub, address: str
+) -> None:
     founded("product", "add", "Eggs", "--price", "2,60", "--on-hand", "10")
     founded("cycle", "new", "Week", "--closes", "+1d", "--sale", "resale")
     founded("allot", "Week", "--all")
-    with running(founded) as address:
+    with running(founded, address):
         assert founded.json("status")["network"] == "running"
         assert founded("node", "run", code=1).err.startswith("A network process runs on this home already")
         invite = founded.json("circuit", "invite", "--role", "group")["invite"]
-        said = group.on_terminal("circuit", "join", invite, answers=["y"])
+        said = group.on_terminal("circuit", "join", invite, *LONG, answers=["y"])
         assert said.code == 0
         assert "The members of this circuit own it together." in said.err
         assert 'Join the circuit "Circuit" and sign its charter.\nAMAP signs this.' in said.err
         until(lambda: "AMAP" in [row["name"] for row in founded.json("circuit", "members")], "the group is a member")
         assert founded.json("circuit", "invite", "--role", "group")["known_elsewhere"] is False
         # What a home has not seen yet, waiting brings.
-        order = group.json("order", "place", "Week", "Eggs=4", "--wait", "20")
+        order = group.json("order", "place", "Week", "Eggs=4", *LONG)
         assert (order["state"], order["lines"][0]["confirmed"], order["total"]) == ("received", 4, 1040)
 
         late = Foodhub(group.home.parent / "late")
         late("init", "--name", "Late", "--role", "group", "--json")
-        assert late.fails(6, "circuit", "join", invite)["code"] == "invite_used"
+        assert late.fails(6, "circuit", "join", invite, *LONG)["code"] == "invite_used"
         taken = founded.json("circuit", "invite", "--role", "group")["invite"]
         founded("circuit", "uninvite", taken)
-        assert late.fails(6, "circuit", "join", taken)["code"] == "invite_revoked"
+        assert late.fails(6, "circuit", "join", taken, *LONG)["code"] == "invite_revoked"
         other = founded.json("circuit", "invite", "--role", "producer")["invite"]
-        assert late.fails(6, "circuit", "join", other)["code"] == "invite_role"
+        assert late.fails(6, "circuit", "join", other, *LONG)["code"] == "invite_role"
         good = founded.json("circuit", "invite", "--role", "group")["invite"]
 
     # The hub's node is off now.
@@ -82,17 +94,19 @@ def test_a_member_joins_and_orders_and_what_is_not_received_is_kept(founded: Foo
     assert group.json("status")["pending"] > 0
 
     with running(founded, address):
-        joined = late.json("circuit", "join", good)
+        joined = late.json("circuit", "join", good, *LONG)
         assert (joined["name"], joined["member"]) == ("Circuit", "Late")
-        more = group.json("order", "place", "Week", "Eggs=1", "--wait", "20")
+        more = group.json("order", "place", "Week", "Eggs=1", *LONG)
         assert (more["id"], more["lines"][0]["confirmed"]) == (order["id"], 7)
         assert founded.json("order", "show", order["number"])["lines"] == more["lines"]
         assert group.json("order", "cancel", order["id"])["state"] == "cancelled"
 
 
 def test_a_command_that_is_ended_leaves_no_network_process_behind(founded: Foodhub, group: Foodhub) -> None:
-    invite = founded.json("circuit", "invite", "--role", "group")["invite"]
-    command = [sys.executable, "-m", "foodhub", "circuit", "join", invite, "--wait", "60"]
+    made = read_code(founded.json("circuit", "invite", "--role", "group")["invite"])
+    nowhere = "/ip4/127.0.0.1/tcp/1/p2p/12D3KooWNvSZnPi3RrhrTwEY4LuuBeB6K6facKUCJcyWG1aoDd2p"
+    invite = write_code(InviteCode(made.circuit, made.seed, made.expires, [nowhere]))
+    command = [sys.executable, "-m", "foodhub", "circuit", "join", invite, "--wait", "600", "--yes"]
     for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
         with subprocess.Popen(command, env=group.environment, stderr=subprocess.PIPE) as child:
             until(lambda: group.json("status")["network"] == "running", "the child process runs")

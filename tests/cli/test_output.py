@@ -7,7 +7,7 @@ import pytest
 
 from foodhub import words
 from foodhub.cli.amounts import content
-from foodhub.cli.output import cell, cut, pad, plain, table, width
+from foodhub.cli.output import cell, cut, laid_out, pad, plain, table, width
 from foodhub.node.cycles import CycleRow
 from foodhub.saying import counted, money, price
 
@@ -64,6 +64,27 @@ def test_a_table_off_a_terminal_is_never_cut(capsys: pytest.CaptureFixture[str])
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == "x" * 300 + "   7"
     assert lines[2] == "y" + " " * 299 + "  12"
+
+
+def test_what_does_not_fit_goes_on_below_and_neither_numbers_nor_hours_are_lost() -> None:
+    rows = [
+        ["order", "customer", "until", "in all"],
+        ["4AMX-HTYZ", "Groupe d'achat de la Gare", "2026-11-22 15:37", "12.5 kg"],
+    ]
+    assert laid_out(rows, frozenset({3}), None)[1] == [
+        "4AMX-HTYZ  Groupe d'achat de la Gare  2026-11-22 15:37  12.5 kg"
+    ]
+    _head, body = laid_out(rows, frozenset({3}), 42)
+    assert max(map(width, body)) <= 42
+    assert sorted(" ".join(body).split()) == sorted(" ".join(rows[1]).split())
+    assert body[0].endswith("12.5 kg")
+
+
+def test_a_title_over_numbers_breaks_before_they_do() -> None:
+    head, body = laid_out([["", "Jus de pomme, 1 l"], ["Ann", "2 + 1"]], frozenset({1}), 14)
+    assert [line.split() for line in head] == [["Jus", "de"], ["pomme,", "1"], ["l"]]
+    assert max(map(width, [*head, *body])) <= 14
+    assert body[0].split() == ["Ann", "2", "+", "1"]
 
 
 def test_amounts_are_written_as_the_language_writes_them() -> None:

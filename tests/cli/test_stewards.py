@@ -1,25 +1,14 @@
 """What stewards type, what is set aside, and what a home says of its own state."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from pathlib import Path
-
 import pytest
 
+from foodhub.catalog.naming import base32_id
 from tests.cli.program import Foodhub
 from tests.homes import Home, Village
 from tests.node.forking import fork
 from tests.node.laptops import laptop, member
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def village(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Village]:
-    """A place without homes, whose homes the program finds where it looks for them."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    async with AsyncExitStack() as stack:
-        yield Village(tmp_path, stack)
 
 
 def program(home: Home) -> Foodhub:
@@ -73,16 +62,22 @@ async def test_the_removed_one_is_told_by_every_command_that_signs(village: Vill
 
 
 async def test_roles_are_given_and_taken(village: Village) -> None:
-    hub, _farm = await village.home("Hub", "hub"), await village.home("Farm", "producer")
+    hub, farm = await village.home("Hub", "hub"), await village.home("Farm", "producer")
     foodhub = program(hub)
     assert foodhub.json("circuit", "grant", "Farm", "steward") == {
         "member": "Farm",
+        "member_id": base32_id(farm.hat.member),
         "changed": True,
         "roles": ["producer", "steward"],
     }
     assert not foodhub.json("circuit", "grant", "Farm", "Steward")["changed"]
     assert "Farm is now: producer." in foodhub("circuit", "revoke", "Farm", "steward").out
     assert "It was so already" in foodhub("circuit", "revoke", "Farm", "steward").err
+    gone = foodhub("circuit", "revoke", "Farm", "producer").out
+    again = gone.partition("foodhub circuit grant ")[2].split()[0]
+    assert "Farm has no role now." in gone
+    foodhub("circuit", "grant", again, "producer")
+    assert "Farm" in foodhub("circuit", "members").out
     assert foodhub("circuit", "grant", "Farm", "hub", "--dry-run").out == ""
     assert foodhub.fails(2, "circuit", "grant", "Farm", "king")["code"] == "bad_role"
     assert foodhub.fails(3, "circuit", "revoke", "Nobody", "hub")["code"] == "no_such_member"

@@ -117,6 +117,18 @@ def test_stock_is_set_aside_asked_back_and_given_back(farm: Foodhub) -> None:
     assert farm("allot", "--dry-run", "Week 48", "--all").code == 0
 
 
+def test_who_has_less_than_is_set_aside_is_told_what_to_do(farm: Foodhub) -> None:
+    farm("allot", "Week 48", "Œufs=5")
+    farm("order", "place", "Week 48", "Œufs=3")
+    text = farm("stock", "set", "Œufs=2").out
+    assert "Short of Œufs: 3 more" in text
+    (row,) = farm.json("stock", "show", "Œufs")
+    lowers, shortfall = f'allot lower "Week 48" {row["product_id"][:8]}=3 --to "Hub"', 'shortfall "Week 48"'
+    assert (lowers in text, shortfall in text) == (True, True)
+    text = farm("stock", "set", "Œufs=4").out
+    assert (f"{row['product_id'][:8]}=4" in text, shortfall in text) == (True, False)
+
+
 def test_a_hub_asks_and_its_producer_grants(farm: Foodhub) -> None:
     assert farm.json("allot", "request", "Week 48", "Œufs=9") == {"changed": 1}
     (asked,) = farm.json("allot", "list")

@@ -149,10 +149,16 @@ def test_an_invite_says_who_knows_it_and_where_it_leads(founded: Foodhub) -> Non
     assert done.data["invite"].startswith("foodhub1")
     assert done.data["roles"] == ["group"]
     assert done.data["known_elsewhere"] is False
-    assert "No other node has this invite yet" in done.err
     assert "holds no address" in done.err
+    assert "Begin with: foodhub node run" in done.err
+    assert "keep this one running" not in done.err
     founded("circuit", "uninvite", done.data["invite"])
     assert founded.fails(6, "circuit", "join", done.data["invite"])["code"] == "member_already"
+    assert founded.fails(6, "circuit", "join", done.data["invite"][:30], done.data["invite"][30:])["code"] == (
+        "member_already"
+    )
+    given = done.data["invite"][:30] + "\n" + done.data["invite"][30:]
+    assert founded("circuit", "join", "-", "--json", code=6, given=given.encode()).error["code"] == "member_already"
     assert founded.fails(6, "circuit", "join", "foodhub1nonsense")["code"] == "invite_unreadable"
     assert founded.fails(2, "circuit", "invite", "--role", "king")["code"] == "bad_role"
 
@@ -165,3 +171,11 @@ def test_a_charter_comes_from_a_file(empty: Foodhub, tmp_path: Path) -> None:
     assert empty.json("circuit", "show")["charter"] == "# Notre charte\n\nUn membre, une voix."
     charter.write_bytes(b"\xff\xfe\x00")
     assert empty.fails(2, "circuit", "found", "Other", "--charter", charter)["code"] == "bad_encoding"
+
+
+def test_an_invite_that_leads_nowhere_is_said_to_at_once(founded: Foodhub, tmp_path: Path) -> None:
+    invite = founded.json("circuit", "invite", "--role", "group")["invite"]
+    group = Foodhub(tmp_path / "group")
+    group("init", "--name", "AMAP", "--role", "group", "--json")
+    assert group.fails(5, "circuit", "join", invite, "--wait", "600")["code"] == "no_address"
+    assert not (group.home / "live.db").exists()

@@ -54,6 +54,12 @@ def test_a_time_is_understood(text: str, wanted: str) -> None:
     assert read(text) == wanted
 
 
+@pytest.mark.parametrize(("text", "wanted"), [("+20m", "2026-11-22T15:24"), ("+1d", "2026-11-23T15:04")])
+def test_a_step_ends_at_a_whole_minute_since_no_seconds_are_shown(text: str, wanted: str) -> None:
+    now = datetime(2026, 11, 22, 15, 3, 40, tzinfo=PARIS)
+    assert read_when(text, now, PARIS).isoformat() == f"{wanted}:00+01:00"
+
+
 @pytest.mark.parametrize("text", ["sun 3h", "sun 2h", "sun"])
 def test_the_same_day_of_the_week_is_next_week_once_the_time_has_come(text: str) -> None:
     assert read(text).startswith("2026-11-29")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, Union
+from typing import Any
 
 import msgspec
 from nacl import bindings
@@ -12,12 +12,13 @@ from foodhub.log.body import Unread
 from foodhub.log.encoding import decode, encode
 from foodhub.log.faults import PeerFault
 from foodhub.log.forks import ForkProof, check_fork, prove_fork, read_fork, write_fork
+from foodhub.log.header import Log
 from foodhub.log.keys import digest
 from foodhub.log.run import Run, check_payloads, check_run, read_run, write_run
 from foodhub.log.seal import Sealed, seal, unseal
 from foodhub.orders.statements import Profile
 from foodhub.p2p import messages as m
-from foodhub.store.facts import FACTS
+from foodhub.store.facts import FACTS, statements_of
 from foodhub.store.fold import READERS
 from tests.fuzz.decoder import KIB, Decoder
 from tests.fuzz.measuring import Cost
@@ -174,9 +175,9 @@ def bodies_of(log: int) -> Callable[[], Sequence[bytes]]:
     return cache(give)
 
 
-def statements_of(log: int) -> Any:
+def body_of(log: int) -> Any:
     """Return the type of a body of this log."""
-    return list[CircuitStatement if log == 0 else Union[tuple(kind for kind, fact in FACTS.items() if fact.log == log)]]  # type: ignore[misc]  # noqa: UP007 - made from a table
+    return list[CircuitStatement if log == Log.CIRCUIT else statements_of(Log(log))]  # type: ignore[misc]
 
 
 def take_sealed(data: bytes) -> None:
@@ -250,7 +251,7 @@ DECODERS = [
             bodies_of(log),
             Cost(512 * KIB, 2000),
             Cost(400, 40),
-            statements_of(log),
+            body_of(log),
         )
         for log in range(3)
     ),

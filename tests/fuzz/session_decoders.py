@@ -18,7 +18,8 @@ from tests.fuzz.decoder import KIB, Decoder
 from tests.fuzz.measuring import Cost
 from tests.fuzz.mutation import join, split
 from tests.p2p.memory import CIRCUIT, MemoryShelf
-from tests.p2p.playbook import Playbook, Side, Verdict, parties, pen, shelf_of, talk
+from tests.p2p.playbook import Playbook, Side, Verdict, parties, talk
+from tests.p2p.shelves import pen, shelf_of
 from tests.vectors.log_cases import signed
 
 VERDICTS: tuple[Verdict, ...] = (

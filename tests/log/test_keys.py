@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foodhub.log.keys import BoxKey, SigningKey, _holds, digest, is_box_key, seal_to, verify
+from foodhub.log.keys import BoxKey, SigningKey, digest, holds, is_box_key, seal_to, verify
 
 WYCHEPROOF = Path(__file__).parents[3] / "shared" / "data" / "wycheproof_ed25519.json"
 KEY = SigningKey(b"s" * 32)
@@ -29,7 +29,7 @@ def test_signatures_are_judged_as_wycheproof_says() -> None:
         public = bytes.fromhex(group["publicKey"]["pk"])
         for case in group["tests"]:
             message, signature = bytes.fromhex(case["msg"]), bytes.fromhex(case["sig"])
-            assert _holds(public, message, signature) == (case["result"] == "valid"), case["comment"]
+            assert holds(public, message, signature) == (case["result"] == "valid"), case["comment"]
             count += 1
     assert count > 100
 

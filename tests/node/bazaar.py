@@ -38,14 +38,14 @@ from foodhub.node.reserving import request
 from foodhub.node.shortfalls import declare_shortfall
 from foodhub.node.standing_orders import add_standing
 from foodhub.node.state import find_member
-from foodhub.node.stock import set_case, set_stock
+from foodhub.node.stock import set_stock
 from foodhub.node.wanted import read_lines, read_products
 from foodhub.orders.hands import Behalf
 from foodhub.store.facts import FACTS
 from foodhub.store.fold import READERS
 from foodhub.store.schema import SEQ_BITS
 from foodhub.store.transaction import Transaction
-from tests.homes import HOUR, Home, Village, carry
+from tests.homes import HOUR, Home, Village, carry, set_case
 
 CLOSES = 24 * HOUR
 PLACES = {

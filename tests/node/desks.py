@@ -3,23 +3,28 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from foodhub.catalog.naming import base32_id, id_bytes
 from foodhub.node.allotments import allot
 from foodhub.node.amending import amend_order, cancel_order
 from foodhub.node.confirmations import confirmation_of
+from foodhub.node.counting import counted_of
 from foodhub.node.cycles import in_ms
+from foodhub.node.exchanges import exchange_of
 from foodhub.node.groups import join_group
 from foodhub.node.offering import Offer, sell
 from foodhub.node.orders import OrderRow
 from foodhub.node.placing import place_order
 from foodhub.node.represented import add_represented, behalf
 from foodhub.node.shortfalls import declare_shortfall
-from foodhub.node.stock import set_case
+from foodhub.node.supplies import sum_orders
 from foodhub.node.wanted import read_changes, read_lines
 from foodhub.orders.closing import ConfirmedLine
 from foodhub.orders.exchanges import DEFAULT_RULE, ProductRule
+from foodhub.orders.statements import Order, OrderLine
 from foodhub.store.transaction import Transaction
-from tests.homes import HOUR, Home, Village
+from tests.homes import HOUR, Home, Village, set_case
 from tests.pens import changed
 
 Key = tuple[bytes, bytes]
@@ -147,3 +152,43 @@ async def promised(homes: Sequence[Home]) -> list[int | None]:
 async def represent(home: Home, *names: str) -> list[bytes]:
     """Let a hub or group write for households without a computer; return their ids."""
     return [id_bytes((await home.write(add_represented, home.hat, name, "household")).id) for name in names]
+
+
+async def households(village: Village, *names: str) -> list[Home]:
+    """Let households come to a village."""
+    return [await village.home(name, "household") for name in names]
+
+
+async def placed(home: Home) -> Order:
+    """Return the only order of a home as it signed it."""
+    ((local, version, when, owner, cycle, hub, lines),) = await home.rows(
+        "SELECT local, version, placed, cycle_owner, cycle, hub, lines FROM placement"
+    )
+    read = msgspec.msgpack.decode(lines, type=list[OrderLine])
+    return Order(local, version, when, owner, cycle, hub, cancelled=False, lines=read)
+
+
+async def sum_of(group: Home) -> list[tuple[str, int, int]]:
+    """Return the lines of a group's order to its hub: name, quantity, tolerance."""
+    exchange = await group.read(exchange_of, group.hat.member, await group.cycle())
+    assert exchange is not None
+    orders = await group.read(sum_orders, exchange)
+    standing = [line for order in orders if not order.cancelled for line in order.lines]
+    return [(line.name, line.quantity, line.tolerance) for line in standing]
+
+
+async def late_comer(market: Stall, home: Home, *wanted: tuple[str, str]) -> None:
+    """Let a home sign an order in time that nobody hears of before the close."""
+    village = market.village
+    village.homes.remove(home)
+    await wants(home, *wanted)
+    await market.close()
+    village.homes.append(home)
+    await village.gossip()
+
+
+async def counted_at(home: Home) -> dict[tuple[bytes, bytes], int]:
+    """Return which version of each placement (buyer, order) counted at a desk."""
+    found = await home.read(counted_of, home.hat.member, (await home.cycle()).key)
+    assert found is not None
+    return found.versions

@@ -24,12 +24,12 @@ from foodhub.node.purchasing import GRACE
 from foodhub.node.represented import add_represented, behalf, buyer_of
 from foodhub.node.shortfalls import declare_shortfall
 from foodhub.node.standing_orders import add_standing
-from foodhub.node.stock import set_case, set_stock
+from foodhub.node.stock import set_stock
 from foodhub.node.waking import note_in_step, note_waking
 from foodhub.node.wanted import read_changes, read_lines, read_products
 from foodhub.orders.exchanges import Incoming, ProductRule
 from foodhub.store.transaction import Transaction
-from tests.homes import BEGIN, HOUR, Home, Village, carry
+from tests.homes import BEGIN, HOUR, Home, Village, carry, set_case
 from tests.node.bazaar import join
 
 WEEK = 7 * 24 * HOUR

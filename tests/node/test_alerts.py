@@ -2,9 +2,12 @@
 
 import pytest
 
+from foodhub.errors import RefusedError
 from foodhub.node import devices, recovery
 from foodhub.node.alerts import Alert, alerts, turned_away
 from foodhub.node.exchange import count_refusal
+from foodhub.node.removal import grant_role, revoke_role
+from foodhub.node.state import find_member
 from tests.homes import Home, Village
 from tests.node.forking import fork
 from tests.node.laptops import laptop, member, recover, row_of
@@ -72,3 +75,19 @@ async def test_whose_device_was_retired_is_told(village: Village) -> None:
     await village.gossip()
     (alert, *_) = await second.read(alerts)
     assert (alert.code, alert.details["name"]) == ("retired", "Hub")
+
+
+async def test_a_member_whose_last_role_was_taken_is_told_how_it_comes_back(village: Village) -> None:
+    hub, farm = await village.home("Hub", "hub"), await village.home("Farm", "producer")
+    row = await hub.read(find_member, "Farm")
+    await hub.write(revoke_role, hub.hat, row, "producer")
+    await village.gossip()
+    found = (await farm.read(alerts))[0]
+    assert (found.code, found.details["name"]) == ("role_taken", "Farm")
+    assert row.id.startswith(str(found.details["id"]))
+    with pytest.raises(RefusedError) as raised:
+        await farm.product("Carrots")
+    assert raised.value.code == "role_taken"
+    await hub.write(grant_role, hub.hat, row, "producer")
+    await village.gossip()
+    assert "role_taken" not in await codes(farm)

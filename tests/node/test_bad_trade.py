@@ -12,7 +12,7 @@ import pytest
 
 from foodhub.errors import RefusedError
 from foodhub.log.header import Log
-from foodhub.node.allotments import allot, free_stock, list_allotments
+from foodhub.node.allotments import allot, list_allotments
 from foodhub.node.amending import amend_order
 from foodhub.node.checking import check_cycle_of
 from foodhub.node.counting import counted_of
@@ -29,7 +29,7 @@ from foodhub.orders.exchanges import DEFAULT_RULE, Incoming, Outgoing, Plan
 from foodhub.orders.hands import Behalf
 from foodhub.orders.statements import Allot, Order, derived_id
 from foodhub.store.transaction import Transaction
-from tests.homes import HOUR, Home, Village
+from tests.homes import HOUR, Home, Village, free_stock
 from tests.node.street import CLOSES, Street
 
 pytestmark = pytest.mark.anyio

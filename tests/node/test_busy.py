@@ -17,10 +17,10 @@ async def test_who_has_to_wait_is_told_and_goes_on_when_the_other_is_done(villag
     farm.node.tell_when_busy(waits.set, after=0.01)
     with other:
         signing = asyncio.create_task(farm.product("Carrots"))
-        await asyncio.wait_for(waits.wait(), 20)
+        await asyncio.wait_for(waits.wait(), 60)
         assert not signing.done()
         assert await farm.read(list_products) == []
-    await asyncio.wait_for(signing, 20)
+    await asyncio.wait_for(signing, 60)
     other.close()
     assert [row.name for row in await farm.read(list_products)] == ["Carrots"]
 

@@ -12,9 +12,10 @@ from foodhub.node.offering import Offer, sell
 from foodhub.node.overview import overview
 from foodhub.node.planning import Changes, set_cycle
 from foodhub.node.waking import note_in_step, note_waking
-from foodhub.orders.exchanges import Close
+from foodhub.orders.exchanges import Close, Plan
 from foodhub.orders.statements import derived_id
-from tests.homes import HOUR, Clock, Home, Village, carry
+from tests.homes import HOUR, Clock, Home, Village, carry, refusal
+from tests.node.desks import households, stall, wants
 
 pytestmark = pytest.mark.anyio
 
@@ -218,3 +219,27 @@ async def test_a_home_that_may_not_sign_has_nothing_to_close(village: Village) -
     await hub.write(lambda tx: tx.db.execute("INSERT INTO meta VALUES ('read_only', 'known_elsewhere')"))
     assert not await hub.read(due, village.clock.now)
     assert await hub.read(next_due, village.clock.now) is None
+
+
+async def test_a_cycle_that_a_deputy_closed_too_early_is_opened_again(village: Village) -> None:
+    market, deputy = await stall(village), await village.home("Deputy", "hub")
+    await market.add("Eggs")
+    (home,) = await households(village, "A")
+    cycle, closes = await market.hub.cycle(), in_ms((await market.hub.cycle()).closes)
+    await market.hub.sign(Log.CATALOG, Plan(cycle.key[1], 1, [], [], pooled=False, deputies=[deputy.hat.member]))
+    await village.gossip()
+    begin = village.clock.now
+    village.clock.now = closes + 3 * HOUR
+    await deputy.duties()
+    village.clock.now = begin
+    await village.gossip()
+    cycle = await market.hub.cycle()
+    assert await market.hub.read(close_of, cycle) == closes
+    assert await refusal(market.hub, reopen_cycle, cycle, closes) == "closed_by_deputy"
+    await market.hub.write(reopen_cycle, market.hub.hat, cycle, closes + HOUR)
+    await village.gossip()
+    assert await market.hub.read(close_of, await market.hub.cycle()) is None
+    await wants(home, ("Eggs", "5"))
+    await village.gossip()
+    await market.close()
+    assert (await market.confirmed(home, "Eggs")).confirmed == 5

@@ -6,6 +6,7 @@ import pytest
 
 from foodhub.catalog.naming import base32_id, id_bytes
 from foodhub.errors import NotThereError, UsageError
+from foodhub.node.allotments import allot
 from foodhub.node.card_erasing import erase_card
 from foodhub.node.claims import claim, confirm_claim
 from foodhub.node.contacts import card_of, find_person, set_card
@@ -14,7 +15,8 @@ from foodhub.node.groups import join_group
 from foodhub.node.hat import member_name, shown_name
 from foodhub.node.represented import add_represented, behalf, find_represented
 from foodhub.store.transaction import Transaction
-from tests.homes import Home, Village
+from tests.homes import HOUR, Home, Village, carry
+from tests.node.laptops import laptop
 
 pytestmark = pytest.mark.anyio
 
@@ -81,6 +83,55 @@ async def test_a_card_of_who_was_confirmed_to_be_another_since_goes_under_its_ow
     assert not await house.read(due, village.clock.now)
     await village.gossip()
     assert await names([hub, group], house.hat.member) == ["Ana", None]
+
+    village.clock.now += 1
+    await write_card(house, "Ana Le Goff")  # as Denise, whom the hub does not know
+    await village.gossip()
+    assert await names([hub, group], house.hat.member) == ["Ana Le Goff", None]
+    assert not await house.read(due, village.clock.now)
+
+
+async def test_a_hub_to_which_a_producer_sells_reads_its_card(village: Village) -> None:
+    hub, farm, group, house = await market(village)
+    await write_card(farm, "Farm", phone="02 97")
+    await village.gossip()
+    assert await hub.read(card_of, farm.hat.member) is None
+    carrots = (await farm.rows("SELECT local FROM product"))[0][0]
+    await farm.write(allot, farm.hat, await farm.cycle(), {carrots: 3})
+    await village.gossip()
+    row = await hub.read(card_of, farm.hat.member)
+    assert (row and row.phone, await group.read(card_of, farm.hat.member)) == ("02 97", None)
+    assert await house.read(card_of, farm.hat.member) is None
+
+
+async def test_two_laptops_of_who_was_represented_write_its_own_card_once_whatever_their_clocks_say(
+    village: Village,
+) -> None:
+    _hub, _farm, group, house = await market(village)
+    row = await group.write(add_represented, group.hat, "Denise", "household")
+    await village.gossip()
+    await house.write(claim, house.hat, id_bytes(row.id), group.hat.member)
+    await village.gossip()
+    await group.write(lambda tx: confirm_claim(tx, group.hat, find_represented(tx.db, group.hat, "Denise")))
+    await village.gossip()
+    await house.order(("Carrots", "2"))
+    await village.gossip()
+    second = await laptop(village, "second", house)
+    village.homes.remove(house)
+    village.clock.now += 24 * HOUR
+    await write_card(house, "Denise Roux", phone="06")
+    village.clock.now -= 24 * HOUR
+    await carry(house, second)
+    assert await second.write(perform)
+    assert not await second.read(due, village.clock.now)
+    assert not await second.write(perform)
+
+
+async def test_a_telephone_number_has_digits(village: Village) -> None:
+    *_, house = await market(village)
+    with pytest.raises(UsageError) as raised:
+        await write_card(house, "Ana", phone="abc")
+    assert raised.value.code == "bad_phone"
 
 
 async def test_what_is_left_out_of_a_card_stays_as_it_is(village: Village) -> None:

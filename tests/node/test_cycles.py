@@ -328,6 +328,19 @@ async def test_a_copy_has_the_same_weekdays_and_hours_and_all_that_was_said(vill
     assert (draft.draft, in_ms(draft.opens), in_ms(draft.closes)) == (True, now + 3 * DAY, now + 4 * DAY)
 
 
+async def test_what_comes_after_the_close_of_a_copy_moves_with_the_close(village: Village) -> None:
+    story = await market(village)
+    now, row = village.clock.now, await story.row()
+    await story.brings(story.farms[0], lead=now + 26 * HOUR)
+    await story.sells(story.hub, pickups=[Pickup("Hall", now + 40 * HOUR, now + 42 * HOUR)])
+    times = in_ms(row.opens) + 3 * DAY, in_ms(row.closes) + 5 * DAY
+    copied = await story.hub.write(clone_cycle, story.hub.hat, row.key[1], Copy("Long week", 1, *times, draft=False))
+    exchange = await story.hub.read(exchange_of, story.hub.hat.member, copied)
+    assert [each.lead for each in (await story.hub.read(plan_of, copied)).incoming] == [now + 26 * HOUR + 5 * DAY]
+    assert exchange is not None
+    assert [pickup.opens for pickup in exchange.pickups] == [now + 40 * HOUR + 5 * DAY]
+
+
 async def test_a_closed_cycle_is_opened_again_until_a_producer_has_accepted(village: Village) -> None:
     story = await market(village)
     hub, farm = story.hub, story.farms[0]

@@ -9,7 +9,6 @@ from foodhub.catalog.naming import id_bytes
 from foodhub.catalog.stock import Left
 from foodhub.errors import RefusedError, UsageError
 from foodhub.log.header import Log
-from foodhub.node.allotments import free_stock
 from foodhub.node.buyers import enclosing
 from foodhub.node.delivered import counts_due, delivered_parts
 from foodhub.node.deliveries import UNWEIGHED
@@ -20,7 +19,7 @@ from foodhub.node.represented import add_represented
 from foodhub.orders.reserving import Delivered, DeliveredRow
 from foodhub.orders.statements import Allot, Cycle, derived_id
 from foodhub.store.transaction import Transaction
-from tests.homes import HOUR, Home, Village, carry
+from tests.homes import HOUR, Home, Village, carry, free_stock
 from tests.node.laptops import laptop, row_of
 from tests.node.test_stock_deliveries import CLOSES, Market
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from foodhub.errors import RefusedError
@@ -16,17 +15,12 @@ from foodhub.node.placing import place_order
 from foodhub.node.tallies import MANY, SELDOM, tally_of
 from foodhub.node.waiting import has_work, note_served
 from foodhub.node.wanted import read_lines
-from foodhub.orders.statements import Order, OrderLine
 from foodhub.store.transaction import Transaction
-from tests.homes import HOUR, Home, Village, carry
-from tests.node.desks import cancels, changes, own_orders, promised, represent, stall, states, wants
+from tests.homes import HOUR, Village, carry
+from tests.node.desks import cancels, changes, households, own_orders, placed, promised, represent, stall, states, wants
 from tests.pens import changed
 
 pytestmark = pytest.mark.anyio
-
-
-async def households(village: Village, *names: str) -> list[Home]:
-    return [await village.home(name, "household") for name in names]
 
 
 async def test_what_an_order_adds_stands_behind_those_who_came_before(village: Village) -> None:
@@ -78,15 +72,6 @@ async def test_tolerance_of_goods_without_a_case_is_kept_and_changes_nothing(vil
     line = await market.confirmed(home, "Eggs")
     assert (line.ordered, line.tolerance, line.confirmed) == (2, 2, 2)
     assert eggs == (line.producer, line.product)
-
-
-async def placed(home: Home) -> Order:
-    """Return the only order of a home as it signed it."""
-    ((local, version, when, owner, cycle, hub, lines),) = await home.rows(
-        "SELECT local, version, placed, cycle_owner, cycle, hub, lines FROM placement"
-    )
-    read = msgspec.msgpack.decode(lines, type=list[OrderLine])
-    return Order(local, version, when, owner, cycle, hub, cancelled=False, lines=read)
 
 
 @pytest.mark.parametrize(

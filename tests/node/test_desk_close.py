@@ -1,16 +1,12 @@
 """The close at a desk: what counts, what is late, what a person decides, and what customers are told."""
 
-from typing import Any
-
 import pytest
 
 from foodhub.circuit.statements import Erase
-from foodhub.errors import RefusedError
 from foodhub.log.header import Log
 from foodhub.node import devices
 from foodhub.node.allotments import allot
 from foodhub.node.closing import close_cycle, reopen_cycle
-from foodhub.node.confirmations import confirmation_of
 from foodhub.node.counting import counted_of
 from foodhub.node.deciding import accept_late, confirm_order, decide, decline_order, set_shares
 from foodhub.node.desk_view import desk_row, list_desks
@@ -18,38 +14,25 @@ from foodhub.node.purchasing import send_purchases
 from foodhub.node.remarks import set_remark
 from foodhub.node.settling import settlement_of
 from foodhub.node.substituting import Substitution, substitute
-from tests.homes import HOUR, Home, Village, carry
+from tests.homes import HOUR, Home, Village, carry, refusal
 from tests.node import laptops
-from tests.node.desks import Stall, changes, order_at, own_orders, promised, stall, states, wants
-from tests.node.test_desk import households, placed
+from tests.node.desks import (
+    Stall,
+    changes,
+    counted_at,
+    households,
+    late_comer,
+    order_at,
+    own_orders,
+    placed,
+    promised,
+    stall,
+    states,
+    wants,
+)
 from tests.pens import changed
 
 pytestmark = pytest.mark.anyio
-
-
-async def refusal(home: Home, work: Any, *args: Any) -> str:
-    """Return why a home refuses to do something; it must not have signed anything."""
-    before = await home.rows("SELECT author, log, seq FROM log")
-    with pytest.raises(RefusedError) as raised:
-        await home.write(work, home.hat, *args)
-    assert await home.rows("SELECT author, log, seq FROM log") == before
-    return raised.value.code
-
-
-async def late_comer(market: Stall, home: Home, *wanted: tuple[str, str]) -> None:
-    """Let a home sign an order in time that nobody hears of before the close."""
-    village = market.village
-    village.homes.remove(home)
-    await wants(home, *wanted)
-    await market.close()
-    village.homes.append(home)
-    await village.gossip()
-
-
-async def counted_at(home: Home) -> dict[tuple[bytes, bytes], int]:
-    found = await home.read(counted_of, home.hat.member, (await home.cycle()).key)
-    assert found is not None
-    return found.versions
 
 
 async def test_a_late_order_counts_once_it_is_accepted_at_the_end_of_the_queue(village: Village) -> None:
@@ -458,18 +441,3 @@ async def test_the_heir_of_a_desk_closes_and_confirms_what_the_lost_one_took_in(
     assert await promised(homes) == [3, 2]
     await market.close()
     assert [(await market.confirmed(home, "Eggs", by=second)).confirmed for home in homes] == [3, 2]
-
-
-async def test_whoever_reads_the_wishes_works_out_the_same_fingerprint(village: Village) -> None:
-    market = await stall(village)
-    await market.add("Juice", case=6)
-    homes = await households(village, "A", "B")
-    for home in homes:
-        await wants(home, ("Juice", "4+1"))
-    await village.gossip()
-    await market.close()
-    hub, found_key = market.hub, (await market.hub.cycle()).key
-    found = await hub.read(settlement_of, hub.hat.member, await hub.cycle(), village.clock.now)
-    assert found is not None
-    told = [await home.read(confirmation_of, hub.hat.member, home.hat.member, found_key) for home in homes]
-    assert {each.fingerprint for each in told if each is not None} == {found.fingerprint}

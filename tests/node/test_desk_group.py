@@ -9,21 +9,23 @@ from foodhub.node.exchanges import exchange_of
 from foodhub.node.households import households_of
 from foodhub.node.supplies import sum_orders
 from foodhub.node.tallies import tally_of
-from tests.homes import HOUR, Home, Village, carry
-from tests.node.desks import cancels, changes, order_at, own_orders, promised, represent, stall, states, wants
-from tests.node.test_desk import placed
+from tests.homes import HOUR, Village, carry
+from tests.node.desks import (
+    cancels,
+    changes,
+    order_at,
+    own_orders,
+    placed,
+    promised,
+    represent,
+    stall,
+    states,
+    sum_of,
+    wants,
+)
 from tests.pens import changed
 
 pytestmark = pytest.mark.anyio
-
-
-async def sum_of(group: Home) -> list[tuple[str, int, int]]:
-    """Return the lines of a group's order to its hub: name, quantity, tolerance."""
-    exchange = await group.read(exchange_of, group.hat.member, await group.cycle())
-    assert exchange is not None
-    orders = await group.read(sum_orders, exchange)
-    standing = [line for order in orders if not order.cancelled for line in order.lines]
-    return [(line.name, line.quantity, line.tolerance) for line in standing]
 
 
 async def test_a_group_orders_what_its_households_want_and_promises_what_its_hub_promised(village: Village) -> None:
@@ -344,3 +346,26 @@ async def test_a_line_is_not_decided_before_the_hub_has_answered_for_that_much(v
     village.homes.append(market.hub)
     await village.gossip()
     assert await promised(homes) == [2, 3, 0]
+
+
+async def test_a_sum_of_steps_and_cases_is_taken_as_it_is_and_a_household_keeps_the_steps(village: Village) -> None:
+    market = await stall(village)
+    await market.add("Juice", case=6, step=4)
+    group, homes = await market.group("Group", "A", "B")
+    for home in homes:
+        await wants(home, ("Juice", "8"))
+    await village.gossip()
+    order = await placed(homes[1])
+    lines = [changed(order.lines[0], quantity=6)]
+    await homes[1].sign(Log.TRADE, changed(order, version=2, lines=lines), readers=[order.hub])
+    await village.gossip()
+    # A case is no whole step: it goes on with the whole steps below, and nobody else loses anything.
+    assert await sum_of(group) == [("Juice", 12, 0)]
+    exchange = await group.read(exchange_of, group.hat.member, await group.cycle())
+    assert exchange is not None
+    (held,) = await group.read(sum_orders, exchange)
+    lines = [changed(held.lines[0], quantity=14)]
+    await group.sign(Log.TRADE, changed(held, version=9, lines=lines), readers=[held.hub])
+    await carry(group, market.hub)
+    await market.hub.duties()
+    assert await market.hub.rows("SELECT ordered FROM total") == [(14,)]

@@ -19,10 +19,8 @@ from foodhub.node.slips import list_slips
 from foodhub.node.substituting import Substitution, substitute
 from foodhub.node.trade_alerts import Waiting, trade_alerts
 from foodhub.node.wanted import read_lines
-from tests.homes import HOUR, Home, Village
-from tests.node.desks import Stall, order_at, own_orders, stall, wants
-from tests.node.test_desk import households, placed
-from tests.node.test_desk_close import refusal
+from tests.homes import HOUR, Home, Village, refusal
+from tests.node.desks import Stall, changes, households, order_at, own_orders, placed, stall, wants
 
 pytestmark = pytest.mark.anyio
 
@@ -223,6 +221,71 @@ async def test_a_group_is_told_that_its_cycle_was_opened_again_and_so_are_its_ho
 
 def _alerts(db: sqlite3.Connection, home: Home) -> list[Waiting]:
     return list(trade_alerts(db, home.hat, home.clock.now))
+
+
+async def test_the_desk_says_row_by_row_what_is_promised_while_orders_come_in(village: Village) -> None:
+    market = await stall(village)
+    await market.add("Eggs", aside=5)
+    await market.add("Juice", case=6)
+    homes = await households(village, "A", "B")
+    await wants(homes[0], ("Eggs", "2"), ("Juice", "1"))
+    await village.gossip()
+    await wants(homes[1], ("Eggs", "2"))
+    await village.gossip()
+    await changes(homes[0], ("Eggs", "4"))
+    await village.gossip()
+    rows = {each.product: each for each in (await desk_of(market.hub)).products}
+    assert [(each.quantity, each.promised) for each in rows["Eggs"].rows] == [(2, 2), (2, 2), (2, 1)]
+    assert (rows["Juice"].promised, [each.promised for each in rows["Juice"].rows]) == (None, [None])
+
+
+async def test_what_lacks_before_the_close_is_an_alert_of_the_hub_and_stands_on_its_desk(village: Village) -> None:
+    market = await stall(village)
+    await market.add("Eggs", aside=6)
+    await market.add("Bread")
+    (home,) = await households(village, "A")
+    await wants(home, ("Eggs", "4"), ("Bread", "2"))
+    await village.gossip()
+    await market.shortfall("Eggs", 4)
+    assert await market.hub.read(_alerts, market.hub) == []
+    await market.shortfall("Eggs", 3)
+    await market.shortfall("Bread", 1, "oven")
+    ((code, _texts, details),) = await market.hub.read(_alerts, market.hub)
+    assert (code, details["producer"], details["products"]) == ("short", "Farm", "Bread (oven); Eggs (hail)")
+    rows = {each.product: each for each in (await desk_of(market.hub)).products}
+    assert (rows["Eggs"].promised, rows["Eggs"].available, rows["Eggs"].reason) == (4, 3, "hail")
+    assert (rows["Bread"].promised, rows["Bread"].available, rows["Bread"].short) == (None, 1, None)
+    await market.close()
+    assert "short" not in [code for code, *_ in await market.hub.read(_alerts, market.hub)]
+    assert (await market.confirmed(home, "Eggs")).share == 3
+
+
+async def test_a_producer_that_gives_late_as_its_reason_makes_no_order_late(village: Village) -> None:
+    market = await stall(village)
+    await market.add("Eggs", aside=6)
+    group, (ann,) = await market.group("Group", "Ann")
+    await wants(ann, ("Eggs", "3"))
+    await village.gossip()
+    await market.close()
+    await market.shortfall("Eggs", 2, "late")
+    assert (await market.confirmed(ann, "Eggs", by=group)).note == "late"
+    for home in (group, market.hub):
+        assert "supply_late" not in [code for code, *_ in await home.read(_alerts, home)]
+
+
+async def test_a_group_is_not_told_to_accept_what_its_hub_delivers_no_more(village: Village) -> None:
+    market = await stall(village)
+    await market.add("Eggs", aside=6)
+    group, (ann, bob) = await market.group("Group", "Ann", "Bob")
+    await wants(bob, ("Eggs", "1"))
+    await village.gossip()
+    village.homes.remove(ann)
+    await wants(ann, ("Eggs", "3"))
+    await market.close()
+    village.homes.append(ann)
+    await village.gossip()
+    assert (await order_at(group, ann)).state == "late"
+    assert "orders_late" not in [code for code, *_ in await group.read(_alerts, group)]
 
 
 async def test_a_cycle_closed_before_its_hour_is_listed_with_the_time_it_closed(village: Village) -> None:

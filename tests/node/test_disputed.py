@@ -8,7 +8,8 @@ from foodhub.node.allotments import allot
 from foodhub.node.closing import close_cycle, close_of
 from foodhub.node.comparison import shared_rows
 from foodhub.node.cycles import list_cycles
-from foodhub.node.disputed import DisputedRow, disputed
+from foodhub.node.devices import retire
+from foodhub.node.disputed import DisputedRow, deal_with, disputed, other_branches
 from foodhub.node.drafts import draft_cycle, draft_rows
 from foodhub.node.exchanges import exchange_of, plan_of
 from foodhub.node.hat import Hat
@@ -26,7 +27,7 @@ from foodhub.store.transaction import Transaction
 from tests.homes import HOUR, Home, Village
 from tests.node.desks import represent, wants
 from tests.node.forking import fork
-from tests.node.laptops import laptop, member, recover
+from tests.node.laptops import laptop, member, recover, row_of
 
 pytestmark = pytest.mark.anyio
 
@@ -105,6 +106,22 @@ async def test_what_is_wanted_is_said_again_from_another_device(village: Village
     assert {state for *_, state in await plan(barn)} == {"same", "other_device"}
     assert await barn.write(reissue, barn.hat) == 0
     assert await hub.read(shared_rows) == await farm.read(shared_rows) == await barn.read(shared_rows)
+
+
+async def test_what_a_retired_device_left_is_warned_of_until_it_was_dealt_with(village: Village) -> None:
+    _hub, farm, barn, carrots = await farm_with_two_laptops(village)
+    await barn.write(set_product, barn.hat, id_bytes(carrots), {"price": 300})
+    await village.gossip()
+    await fork(village, barn, 1, 0)
+    await farm.write(retire, farm.hat, await row_of(farm, barn))
+    assert await codes(farm) == {"entries_aside"}
+    assert await farm.read(other_branches) == [("Farm", "catalog", 1)]
+    assert not any(row.again for row in await rows(farm))
+    await farm.write(reissue, farm.hat)
+    await farm.write(deal_with, farm.hat)
+    assert await codes(farm) == set()
+    assert await farm.read(other_branches) == []
+    assert all(row.again for row in await rows(farm))
 
 
 async def test_another_description_alone_is_said_again_too(village: Village) -> None:

@@ -12,7 +12,7 @@ from foodhub.circuit.statements import Erase
 from foodhub.errors import FoodhubError, NotSetUpError
 from foodhub.log.header import Log, payload_hash
 from foodhub.log.keys import BoxKey, DeviceKeys, SigningKey
-from foodhub.node import setup
+from foodhub.node import live, setup
 from foodhub.node.backup import back_up, restore
 from foodhub.node.doctor import CHECKS, DAY_MS, examine
 from foodhub.node.finding import Finding
@@ -261,6 +261,14 @@ async def test_a_home_that_may_not_sign_is_named_with_the_reason(hub: Home, tmp_
     await hub.rows("VACUUM INTO ?", str(copy / DATABASE))
     shutil.copytree(hub.node.home / "keys", copy / "keys")
     assert wrong(copy) == [("bad", "copied")]
+
+
+async def test_a_home_that_others_turn_away_is_warned_of(hub: Home) -> None:
+    live.start(hub.node.home, 0)
+    with live.open_live(hub.node.home) as db:
+        row = ("x", '["Group"]', "", "refused", 0, 0, 0, 0, "device_retired")
+        db.execute("INSERT INTO peer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    assert wrong(hub) == [("warning", "device_retired")]
 
 
 async def test_a_restored_home_is_warned_of_and_well(hub: Home, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from foodhub.catalog.naming import base32_id, id_bytes
 from foodhub.catalog.statements import Stock
 from foodhub.errors import FoodhubError
 from foodhub.log.header import Log
-from foodhub.node.allotments import allot, free_stock
+from foodhub.node.allotments import allot
 from foodhub.node.amending import cancel_order
 from foodhub.node.cycles import CycleRow, in_ms
 from foodhub.node.deliveries import UNWEIGHED
@@ -23,7 +23,7 @@ from foodhub.orders.exchanges import DEFAULT_RULE, Incoming, Outgoing, Pickup, P
 from foodhub.orders.statements import EraseRequest, derived_id
 from foodhub.store.erasures import count_wanted
 from foodhub.store.transaction import Transaction
-from tests.homes import HOUR, Home, Village, all_runs, carry
+from tests.homes import HOUR, Home, Village, all_runs, carry, free_stock
 from tests.node.laptops import laptop
 
 pytestmark = pytest.mark.anyio

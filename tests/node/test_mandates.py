@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from foodhub.catalog.naming import id_bytes
-from foodhub.errors import FoodhubError
+from foodhub.catalog.statements import Stock
+from foodhub.errors import FoodhubError, RefusedError
+from foodhub.log.encoding import LATEST, LIMIT
 from foodhub.log.header import Kind, Log
 from foodhub.node.checkpoints import write_checkpoint
 from foodhub.node.mandates import (
@@ -17,10 +19,13 @@ from foodhub.node.mandates import (
     set_stock_for,
 )
 from foodhub.node.products import find_product, product_statement, set_product
+from foodhub.node.stock import set_stock
 from foodhub.node.terms import terms_in_cycle
-from foodhub.orders.hands import Behalf
+from foodhub.orders.hands import MOST_VERSION, Behalf, Mandate
+from foodhub.orders.statements import Allot, derived_id
 from foodhub.store.transaction import Transaction
-from tests.homes import HOUR, Home, Village
+from tests.homes import HOUR, Home, Village, refusal
+from tests.node.desks import stall
 from tests.pens import changed
 
 pytestmark = pytest.mark.anyio
@@ -147,3 +152,49 @@ async def test_what_is_written_without_leave_shows_nowhere(village: Village) -> 
     await village.gossip()
     assert (await seen(farm))[0] == (await seen(hub))[0] == held.price
     assert ("no_mandate",) in await farm.rows("SELECT reason FROM unread")
+
+
+async def test_nobody_sets_stock_aside_for_somebody_else(village: Village) -> None:
+    market = await stall(village)
+    key, other = await market.add("Eggs", aside=0), await village.home("Other", "hub")
+    assert await refusal(market.farm, give_mandate, other.hat.member, ["allot", "stock"], LATEST - 1) == "spent_by_one"
+    mandate = Mandate(b"m" * 16, 1, other.hat.member, ["stock", "price", "label", "accept"], LATEST - 1, ended=False)
+    await market.farm.sign(Log.CATALOG, mandate)
+    await village.gossip()
+    cycle = await market.hub.cycle()
+    place = (*cycle.key, market.hub.hat.member, market.hub.hat.device, key[1])
+    aside = Allot(derived_id(b"allot", *cycle.key, market.hub.hat.device, key[1]), 1, *place, 10, 0)
+    said = Behalf(key[0], bytes(16), "producer", mandate.local, "", aside)
+    await other.sign(Log.TRADE, said, readers=[market.hub.hat.member, key[0]])
+    await village.gossip()
+    assert await market.hub.rows("SELECT quantity FROM allotment") == []
+    assert ("mandate_field",) in await market.hub.rows("SELECT reason FROM unread")
+
+
+async def test_a_holder_leaves_its_giver_a_version_to_speak_in(village: Village) -> None:
+    market = await stall(village)
+    key, other = await market.add("Eggs", aside=0), await village.home("Other", "hub")
+    await market.farm.write(give_mandate, market.farm.hat, other.hat.member, ["stock"], village.clock.now + HOUR)
+    ((mandate,),) = await market.farm.rows("SELECT local FROM mandate")
+    await village.gossip()
+
+    def counts(version: int) -> Behalf:
+        return Behalf(key[0], bytes(16), "producer", mandate, "", Stock(key[1], version, "counted", 3))
+
+    with pytest.raises(RefusedError) as raised:
+        await other.sign(Log.CATALOG, counts(MOST_VERSION))
+    assert raised.value.code == "version_range"
+    await other.sign(Log.CATALOG, counts(MOST_VERSION - 1))
+    await village.gossip()
+    assert await market.hub.rows("SELECT version, on_hand FROM stock") == [(MOST_VERSION - 1, 3)]
+    assert await refusal(other, set_stock_for, key[0], {key[1]: 7}) == "version_range"
+    await market.farm.write(set_stock, market.farm.hat, {key[1]: 50})
+    await village.gossip()
+    assert await market.hub.rows("SELECT version, on_hand FROM stock") == [(MOST_VERSION, 50)]
+
+
+async def test_no_command_ends_in_a_bare_error_where_versions_are_used_up(village: Village) -> None:
+    market = await stall(village)
+    key = await market.add("Eggs", aside=0)
+    await market.farm.sign(Log.CATALOG, Stock(key[1], LIMIT - 1, "counted", 3))
+    assert await refusal(market.farm, set_stock, {key[1]: 50}) == "version_range"

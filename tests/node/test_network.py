@@ -4,8 +4,9 @@ import asyncio
 import fcntl
 import signal
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.anyio
 FRONT_END = """
 import asyncio, sys
 from pathlib import Path
+from threading import Thread
 from foodhub.node.network import network
 
 async def main():
@@ -29,13 +31,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-@pytest.fixture
-def networks() -> Iterator[Networks]:
-    started = Networks()
-    yield started
-    started.close()
 
 
 def pid(home: Home) -> int:
@@ -109,7 +104,7 @@ async def test_a_child_ends_when_whoever_started_it_is_killed(village: Village) 
     finally:
         front_end.send_signal(signal.SIGKILL)
         front_end.communicate()
-    await until(lambda: not live.is_running(hub.node.home), "the orphan has ended", 5)
+    await until(lambda: not live.is_running(hub.node.home), "the orphan has ended")
 
 
 async def test_looking_whether_a_process_runs_never_looks_like_one(village: Village) -> None:
@@ -122,6 +117,29 @@ async def test_looking_whether_a_process_runs_never_looks_like_one(village: Vill
         fcntl.flock(running, fcntl.LOCK_EX)
         assert live.is_running(hub.node.home)
     assert not live.is_running(hub.node.home)
+
+
+def test_who_looks_at_live_db_while_it_is_being_made_waits_and_then_sees_it(tmp_path: Path) -> None:
+    """SQLite itself does not wait here: it is what kept a network process from starting beside one who looked."""
+    failed: list[BaseException] = []
+
+    def look() -> None:
+        try:
+            assert live.last_process(tmp_path) is None
+        except BaseException as error:  # noqa: BLE001 - it is what the test is about
+            failed.append(error)
+
+    looking = Thread(target=look)
+    with closing(sqlite3.connect(tmp_path / "live.db", isolation_level=None)) as maker:
+        maker.execute("BEGIN IMMEDIATE")
+        maker.execute("CREATE TABLE of_another (name)")
+        looking.start()
+        looking.join(0.1)
+        waits = looking.is_alive()
+        maker.execute("COMMIT")
+    looking.join()
+    assert failed == []
+    assert waits
 
 
 async def test_a_process_starts_while_others_keep_looking_whether_one_runs(

@@ -10,7 +10,7 @@ from foodhub.node.remarks import set_remark
 from foodhub.node.shortfalls import declare_shortfall
 from foodhub.node.substituting import Substitution, substitute
 from tests.homes import HOUR, Home, Village, carry
-from tests.node.desks import MINUTE, changes, order_at, own_orders, stall, wants
+from tests.node.desks import MINUTE, changes, households, order_at, own_orders, stall, wants
 
 pytestmark = pytest.mark.anyio
 
@@ -112,6 +112,17 @@ async def test_what_counts_by_its_buyers_clock_is_marked_on_both_sides(village: 
         assert (order.state, list(order.partly)) == ("confirmed", ["by_clock"])
     desk = await hub.read(desk_row, hub.hat, await hub.cycle(), village.clock.now)
     assert [(each.order, each.state, each.lines) for each in desk.orders] == [(mine.number, "by_clock", [])]
+
+
+async def test_what_is_promised_stays_so_while_more_of_it_is_not_answered(village: Village) -> None:
+    market = await stall(village)
+    await market.add("Eggs", aside=9)
+    (home,) = await households(village, "A")
+    await wants(home, ("Eggs", "4"))
+    await village.gossip()
+    await wants(home, ("Eggs", "2"))
+    (line,) = (await own_orders(home))[0].lines
+    assert (line.ordered, line.confirmed, line.reason) == (6, 4, "undecided")
 
 
 async def test_what_may_stand_in_for_a_line_is_read_where_the_line_is(village: Village) -> None:

@@ -13,14 +13,18 @@ from foodhub.log.header import Log
 from foodhub.node import setup
 from foodhub.node.allotments import allot
 from foodhub.node.closing import reopen_cycle
+from foodhub.node.cycles import in_ms
 from foodhub.node.hat import Hat
+from foodhub.node.planning import bring
 from foodhub.node.purchase_answers import answer_purchase, mark_seen
 from foodhub.node.purchases import PurchaseRow, find_purchase, list_purchases
 from foodhub.node.purchasing import GRACE, purchases_due, send_purchases
 from foodhub.node.trade_alerts import UNSEEN, Waiting, trade_alerts
+from foodhub.orders.exchanges import Incoming
 from foodhub.orders.hands import Contact
 from foodhub.orders.statements import derived_id
 from tests.homes import HOUR, Home, Village
+from tests.node.desks import households, stall, wants
 from tests.pens import CHARTER, Paper, Pen, changed
 from tests.vectors.seeds import carrots
 
@@ -138,6 +142,29 @@ async def test_what_is_not_accepted_is_shared_and_the_customers_are_told(village
     assert shares == [(3, 3, ""), (2, 1, "producer_short")]
 
 
+async def test_nobody_accepts_by_the_way_what_it_said_it_has_not_got(village: Village) -> None:
+    market = await stall(village)
+    keys = [await market.add("Eggs", aside=6), await market.add("Honey", aside=4)]
+    (home,) = await households(village, "A")
+    await wants(home, ("Eggs", "6"), ("Honey", "4"))
+    await village.gossip()
+    await market.shortfall("Eggs", 5, "fox")
+    await market.close()
+    farm, hub = market.farm, market.hub
+    await hub.write(send_purchases, hub.hat, await hub.cycle(), "")
+    await village.gossip()
+    (row,) = await farm.read(list_purchases, farm.hat, village.clock.now)
+    assert await farm.write(answer_purchase, farm.hat, row, {keys[1][1]: 3}, "frost") == "part"
+    await village.gossip()
+    for who in (farm, hub):
+        (row,) = await who.read(list_purchases, who.hat, village.clock.now)
+        assert {line.product: (line.accepted, line.reason) for line in row.lines} == {
+            "Eggs": (5, "fox"),
+            "Honey": (3, "frost"),
+        }
+    assert (await market.confirmed(home, "Eggs")).note == "fox"
+
+
 async def test_refused_nobody_gets_anything_of_it(village: Village) -> None:
     _, farm, ann, _, row = await sent(village)
     nothing = {line.product: 0 for line in row.statement.lines}
@@ -247,6 +274,22 @@ async def test_a_purchase_order_that_nobody_saw_is_an_alert_with_the_phone_of_it
     (row,) = await purchases(farm)
     await farm.write(answer_purchase, farm.hat, row, {})
     assert await waiting(farm) == []
+
+
+async def test_nobody_waits_an_hour_where_the_producer_has_less_time_than_that(village: Village) -> None:
+    market = await stall(village)
+    await market.add("Eggs", aside=6)
+    (home,) = await households(village, "A")
+    hub, cycle = market.hub, await market.hub.cycle()
+    lead = in_ms(cycle.closes) + HOUR // 2
+    await hub.write(bring, hub.hat, cycle.key[1], Incoming(market.farm.hat.member, [], "Door", 0, lead))
+    await wants(home, ("Eggs", "6"))
+    await village.gossip()
+    await market.close()
+    await hub.write(send_purchases, hub.hat, cycle, "")
+    assert await waiting(hub) == []
+    village.clock.now = lead
+    assert await waiting(hub) == [("purchase_unseen", "")]
 
 
 async def without_a_key(village: Village, name: str) -> tuple[Pen, list[Paper]]:

@@ -8,7 +8,7 @@ import pytest
 
 from foodhub.errors import FoodhubError, RefusedError, UsageError
 from foodhub.log.header import Log
-from foodhub.node import devices, enrolling, recovery, setup
+from foodhub.node import devices, enrolling, knocking, recovery, setup
 from foodhub.node.devices import keeper_of
 from foodhub.node.exchange import identity, note_elsewhere, visitor
 from foodhub.node.hat import hats
@@ -157,7 +157,7 @@ async def two_members(village: Village) -> tuple[Home, Home]:
     await village.gossip()
     code = await hub.write(setup.prepare_join, hub.node.home, hat, text)
     await hub.write(setup.join, hat, code)
-    setup.end_joining(hub.node.home)
+    knocking.end_joining(hub.node.home)
     await village.gossip()
     return hub, Home(hub.node, hat, village.clock)
 
@@ -341,3 +341,17 @@ def test_words_that_are_wrong_are_refused_with_a_hint(change: str, code: str) ->
 def test_a_word_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         read_word(1, text)
+
+
+async def test_whom_words_would_bring_into_a_home_is_known_before(village: Village) -> None:
+    hub, own = await member(village, "Hub", "hub")
+    household, other = await member(village, "Ann", "household")
+    strange = new_words()
+    found = await hub.read(recovery.known_member, own)
+    assert found is not None
+    assert (found[0], found[2]) == (hub.hat.member, [])
+    found = await hub.read(recovery.known_member, other)
+    assert found is not None
+    assert (found[0], found[2]) == (household.hat.member, ["Hub"])
+    assert not await hub.read(recovery.is_named, household.hat.member)
+    assert await hub.read(recovery.known_member, read_words(strange[0])) is None

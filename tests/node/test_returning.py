@@ -2,16 +2,20 @@
 
 import pytest
 
-from foodhub.node.allotments import list_allotments
+from foodhub.log.header import Log
+from foodhub.node.allotments import allot, list_allotments, set_aside
+from foodhub.node.cycles import CycleRow
 from foodhub.node.purchasing import GRACE
 from foodhub.node.remarks import set_remark
-from foodhub.node.shelf import asides_of
+from foodhub.node.reserving import request, set_rule
+from foodhub.node.shelf import asides_of, shelf_of
 from foodhub.node.shortfalls import list_shortfalls
 from foodhub.node.stock import list_stock
 from foodhub.node.substituting import Substitution, substitute
-from tests.homes import Home, Village
-from tests.node.desks import Stall, order_at, stall, wants
-from tests.node.test_desk import households, placed
+from foodhub.orders.reserving import Return
+from foodhub.orders.statements import derived_id
+from tests.homes import Home, Village, refusal
+from tests.node.desks import Key, Stall, households, order_at, placed, stall, wants
 
 pytestmark = pytest.mark.anyio
 
@@ -93,3 +97,40 @@ async def test_of_goods_by_the_case_the_purchase_order_says_what_is_promised(vil
     await held(market)
     (row,) = await market.farm.read(list_shortfalls, await market.farm.cycle())
     assert (row.available, row.ordered, row.promised) == (6, 7, 12)
+
+
+def key_of(market: Stall) -> tuple[bytes, bytes]:
+    return market.hub.hat.member, market.hub.hat.device
+
+
+def gave_back(market: Stall, cycle: CycleRow, key: Key, version: int, returned: int) -> Return:
+    local = derived_id(b"return", *cycle.key, market.hub.hat.device, *key)
+    return Return(local, version, *cycle.key, market.hub.hat.device, *key, returned)
+
+
+async def test_a_hub_that_says_it_returned_more_than_it_was_given_gets_no_more(village: Village) -> None:
+    market = await stall(village)
+    key, cycle, farm = await market.add("Eggs", aside=10), await market.hub.cycle(), market.farm
+    await market.hub.sign(Log.TRADE, gave_back(market, cycle, key, 1, 10**6), readers=[key[0]])
+    await market.hub.write(request, market.hub.hat, cycle, {key: 30})
+    await farm.write(set_rule, farm.hat, True)
+    await village.gossip()
+    assert (await farm.read(shelf_of, key[0])).free(key[1]) == 60
+    assert await refusal(farm, allot, cycle, {key[1]: 5}) == "returned_too_much"
+    # What was given back once stays given back.
+    await market.hub.sign(Log.TRADE, gave_back(market, cycle, key, 2, 0), readers=[key[0]])
+    await village.gossip()
+    assert await farm.rows("SELECT quantity FROM allotment") == [(10,)]
+    assert await market.hub.read(set_aside, market.hub.hat.member, market.hub.hat.device, cycle) == {key: 0}
+    assert (await farm.read(shelf_of, key[0])).free(key[1]) == 60
+
+
+async def test_what_was_given_back_shrinks_with_no_order_of_arrival(village: Village) -> None:
+    market = await stall(village)
+    key, cycle = await market.add("Eggs", aside=10), await market.hub.cycle()
+    for version, returned in ((1, 3), (2, 1), (2, 2), (3, 0)):
+        await market.hub.sign(Log.TRADE, gave_back(market, cycle, key, version, returned), readers=[key[0]])
+    await village.gossip()
+    for home in (market.hub, market.farm):
+        assert await home.rows("SELECT returned, version FROM returned") == [(3, 1)]
+    assert (await market.farm.read(shelf_of, key[0])).aside(cycle.key, *key_of(market), key[1]).quantity == 7

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -16,8 +17,8 @@ from foodhub.node.amending import cancel_order
 from foodhub.node.answering import has_work
 from foodhub.node.cycles import new_cycle
 from foodhub.node.exchange import take_payloads
-from foodhub.node.products import set_product
-from foodhub.node.rights import awaited, desks, go_on, line_of, to_go_on_without
+from foodhub.node.products import add_product, list_products, new_product, put_product, set_product
+from foodhub.node.rights import awaited, desks, go_on, keeps, line_of, to_go_on_without
 from foodhub.orders.statements import Answer
 from foodhub.store.fold import READERS
 from foodhub.store.outgoing import payloads_at, wanted
@@ -28,11 +29,11 @@ from tests.node.laptops import code_of, enrol, knock, laptop, member, recover, r
 pytestmark = pytest.mark.anyio
 
 
-async def refusal(home: Home, work: object, *args: object) -> RefusedError:
+async def refusal(home: Home, work: Any, *args: Any, **more: Any) -> RefusedError:
     """Return why a write is refused; it must not have changed anything."""
     before = await home.rows("SELECT author, log, seq FROM log")
     with pytest.raises(RefusedError) as raised:
-        await home.write(work, *args)  # type: ignore[arg-type]
+        await home.write(work, *args, **more)
     assert await home.rows("SELECT author, log, seq FROM log") == before
     return raised.value
 
@@ -275,6 +276,20 @@ async def test_stock_is_counted_and_set_aside_on_one_device(village: Village) ->
     assert (await refusal(barn, set_product, barn.hat, id_bytes(carrots), {}, 50)).code == "not_the_keeper"
     # Prices are no right that is spent: any device of the farm sets them.
     await barn.write(set_product, barn.hat, id_bytes(carrots), {"price": 300})
+    # Nor is publishing, as long as it says nothing of how much there is.
+    new: dict[str, Any] = {"price": 400, "price_per": "piece", "on_hand": 0, "more": {}}
+    assert (await refusal(barn, add_product, barn.hat, "Bread", **new)).code == "not_the_keeper"
+    assert not await barn.read(keeps, barn.hat, "stock")
+
+    def publish(tx: Transaction) -> bytes:
+        product = new_product(tx.db, barn.hat.member, "Bread", price=400, price_per="piece", more={})
+        put_product(tx, barn.hat, product, None)
+        return product.local
+
+    bread = await barn.write(publish)
+    await village.gossip()
+    assert [(row.name, row.on_hand) for row in await hub.read(list_products) if row.name == "Bread"] == [("Bread", 0)]
+    await farm.write(set_product, farm.hat, bread, {}, 7)
     await farm.write(devices.hand_over, farm.hat, "stock", await row_of(farm, barn))
     await village.gossip()
     await barn.write(allot, barn.hat, cycle, {id_bytes(carrots): 5})

@@ -22,6 +22,7 @@ async def look(season: Season, cycle: CycleRow) -> None:
     await truths.nothing_is_left_open(homes, cycle)
     await truths.no_more_is_confirmed_than_there_is(desks, cycle)
     assert await truths.slips_hold(desks, cycle) > 50
+    assert await truths.everybody_works_out_the_same_allocation(homes, cycle) > len(desks)
     assert await truths.purchases_are_what_was_confirmed(hubs, cycle) >= 2
     for hub in hubs:
         await truths.promises_stay_within_what_is_set_aside(hub)

@@ -9,11 +9,11 @@ from foodhub.catalog.naming import base32_id
 from foodhub.circuit.invite import InviteCode, read_code, write_code
 from foodhub.errors import ExitCode, FoodhubError, NotThereError, RefusedError, UsageError
 from foodhub.log.keys import SigningKey
-from foodhub.node import setup
+from foodhub.node import knocking, setup
 from foodhub.node.cycles import find_cycle, list_cycles, new_cycle
 from foodhub.node.hat import choose_hat, hats
 from foodhub.node.products import add_product
-from foodhub.node.state import list_members
+from foodhub.node.state import list_members, namesakes
 from tests.homes import HOUR, Home, Village, carry
 
 pytestmark = pytest.mark.anyio
@@ -241,17 +241,17 @@ async def test_recovery_words_are_shown_once_and_stand_nowhere(village: Village)
 async def test_what_a_home_is_joining_on_is_remembered_until_it_is_told_to_forget(village: Village) -> None:
     hub, text = await hub_and_code(village)
     farm = await village.newcomer("Farm", "producer")
-    assert setup.joining(farm.node.home) is None
+    assert knocking.joining(farm.node.home) is None
     await farm.write(setup.prepare_join, farm.node.home, farm.hat, text)
-    assert setup.joining(farm.node.home) == (read_code(text), farm.hat.member)
+    assert knocking.joining(farm.node.home) == (read_code(text), farm.hat.member)
     path = farm.node.home / "keys" / "joining.json"
     assert path.stat().st_mode & 0o777 == 0o600
     await carry(hub, farm, logs=(0,))
     await farm.write(setup.join, farm.hat, read_code(text))
-    setup.end_joining(farm.node.home)
-    assert setup.joining(farm.node.home) is None
+    knocking.end_joining(farm.node.home)
+    assert knocking.joining(farm.node.home) is None
     path.write_text(json.dumps({"code": text})[:-5])
-    assert setup.joining(farm.node.home) is None
+    assert knocking.joining(farm.node.home) is None
 
 
 async def test_a_refusal_exits_with_its_own_status(village: Village) -> None:
@@ -260,3 +260,9 @@ async def test_a_refusal_exits_with_its_own_status(village: Village) -> None:
         await hub.write(setup.found, hub.hat, "Second", None, "EUR")
     assert raised.value.exit_code == ExitCode.REFUSED
     assert base32_id(hub.hat.member).islower()
+
+
+async def test_who_bears_the_name_of_another_member_is_named(village: Village) -> None:
+    for name in ("Halle", "Farm", "HALLE"):
+        await village.home(name, "hub")
+    assert await village.homes[0].read(lambda db: [name.lower() for name in namesakes(list_members(db))]) == ["halle"]

@@ -3,6 +3,7 @@
 import pytest
 
 from foodhub.catalog.naming import id_bytes
+from foodhub.errors import RefusedError
 from foodhub.node import setup
 from foodhub.node.standing_orders import add_standing, change_standing, find_standing, list_standing, standing_due
 from foodhub.node.wanted import read_products
@@ -115,3 +116,10 @@ async def test_a_hub_that_lost_its_keys_stops_no_other_duty(village: Village) ->
     await village.open_cycle(hub)
     assert await ordered(hub) == [{"Carrots": 2, "Eggs": 1}]
     assert not await ann.read(standing_due, ann.hat, now)
+
+
+async def test_nobody_orders_at_every_opening_of_who_sells_to_nobody(village: Village) -> None:
+    _, farm, ann = await shop(village)
+    with pytest.raises(RefusedError) as raised:
+        await ann.write(lambda tx: add_standing(tx, ann.hat, farm.hat.member, read_products(tx.db, [("Eggs", "1")])))
+    assert (raised.value.code, raised.value.details["name"]) == ("takes_no_orders", "Farm")

@@ -3,17 +3,19 @@
 import pytest
 
 from foodhub.catalog.naming import id_bytes
+from foodhub.catalog.pasting import MAX_PASTED
 from foodhub.catalog.statements import StockMode
 from foodhub.errors import NotThereError, RefusedError, UsageError
 from foodhub.log.header import Log
-from foodhub.node.allotments import allot, everything_free, free_stock, list_allotments
+from foodhub.node.allotments import allot, everything_free, list_allotments
 from foodhub.node.catalog_import import zero_stock
 from foodhub.node.closing import write_closes
 from foodhub.node.deliveries import UNWEIGHED
 from foodhub.node.products import list_products, set_product, stock_statement
-from foodhub.node.stock import MAX_PASTED, StockRow, list_stock, own_product, read_stock_list, set_case, set_stock
+from foodhub.node.shelf import Aside, Counted, Shelf
+from foodhub.node.stock import StockRow, list_stock, own_product, read_stock_list, set_stock
 from foodhub.orders.exchanges import Incoming, Plan
-from tests.homes import HOUR, Home, Village, carry
+from tests.homes import HOUR, Home, Village, carry, free_stock, set_case
 
 pytestmark = pytest.mark.anyio
 
@@ -54,7 +56,7 @@ async def test_a_count_keeps_the_mode_and_another_one_changes_it(village: Villag
         (20, "per_cycle", ("per_cycle", 20)),
         (25, None, ("per_cycle", 25)),
         (None, None, ("on_demand", 0)),
-        (7, None, ("counted", 7)),
+        (7, "counted", ("counted", 7)),
         (60, "capped", ("capped", 60)),
         (8, None, ("capped", 8)),
     ]
@@ -64,6 +66,16 @@ async def test_a_count_keeps_the_mode_and_another_one_changes_it(village: Villag
         assert stock is not None
         assert (stock.mode, stock.on_hand) == expected
     assert await count(farm, carrots, 8, "capped") == 0
+
+
+async def test_what_is_made_on_demand_is_counted_only_by_who_says_so(village: Village) -> None:
+    _, farm = await farm_and_hub(village)
+    bread = await farm.product("Bread", on_hand=4)
+    await count(farm, bread, None)
+    with pytest.raises(RefusedError) as raised:
+        await count(farm, bread, 7)
+    assert (raised.value.code, raised.value.details["name"]) == ("made_on_demand", "Bread")
+    assert await count(farm, bread, 7, "capped") == 1
 
 
 async def test_what_is_counted_by_the_product_keeps_its_quantity_for_each_cycle(village: Village) -> None:
@@ -163,6 +175,20 @@ async def test_stock_shows_where_every_unit_is(village: Village) -> None:
     assert (row.on_hand, row.set_aside, row.promised, row.free, row.short) == (40, 15, 4, 25, 0)
     (aside,) = row.aside
     assert (aside.cycle, aside.hub, aside.set_aside, aside.ordered, aside.promised) == ("Week 39", "Hub", 15, 4, 4)
+
+
+@pytest.mark.parametrize(("mode", "elsewhere"), [("counted", 7), ("per_cycle", 2)])
+async def test_what_lies_elsewhere_is_what_is_set_aside_at_other_places_that_share_the_stock(
+    mode: StockMode, elsewhere: int
+) -> None:
+    eggs, hub, two = (bytes([number]) * 16 for number in range(3))
+    week, other = (hub, b"week"), (hub, b"other")
+    here, beside, later = (
+        Aside(cycle, who, who, eggs, given=given)
+        for cycle, who, given in ((week, hub, 3), (week, two, 2), (other, hub, 5))
+    )
+    shelf = Shelf({eggs: Counted(mode, 10, 0, 1)}, {eggs: [here, beside, later]})
+    assert shelf.elsewhere(here) == elsewhere
 
 
 async def test_a_lower_count_than_is_set_aside_is_a_shortfall(village: Village) -> None:

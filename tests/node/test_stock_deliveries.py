@@ -7,7 +7,7 @@ import pytest
 from foodhub.catalog.naming import id_bytes
 from foodhub.errors import NotThereError, RefusedError
 from foodhub.log.header import Log
-from foodhub.node.allotments import allot, free_stock
+from foodhub.node.allotments import allot
 from foodhub.node.closing import close_cycle, reopen_cycle
 from foodhub.node.deliveries import UNWEIGHED
 from foodhub.node.recounting import AtCount, find_delivered, what_leaves
@@ -15,7 +15,7 @@ from foodhub.node.stock import set_stock
 from foodhub.orders.exchanges import Incoming, Plan
 from foodhub.orders.statements import Cycle
 from foodhub.store.transaction import Transaction
-from tests.homes import HOUR, Home, Village
+from tests.homes import HOUR, Home, Village, free_stock
 from tests.node.test_stock_moves import second_hub
 
 pytestmark = pytest.mark.anyio

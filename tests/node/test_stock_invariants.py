@@ -16,7 +16,7 @@ from foodhub.errors import RefusedError
 from foodhub.log.header import Log
 from foodhub.log.seal import unseal
 from foodhub.node import devices
-from foodhub.node.allotments import allot, free_stock
+from foodhub.node.allotments import allot
 from foodhub.node.amending import cancel_order
 from foodhub.node.exchanges import exchange_of
 from foodhub.node.lowering import lower
@@ -32,7 +32,7 @@ from foodhub.orders.statements import Answer, Receipt
 from foodhub.store.fold import READERS
 from foodhub.store.schema import SEQ_BITS
 from foodhub.store.transaction import Transaction
-from tests.homes import HOUR, Home, Village, carry
+from tests.homes import HOUR, Home, Village, carry, free_stock
 from tests.node.laptops import laptop, member, recover, row_of
 from tests.node.test_stock_moves import outgoing
 

@@ -1,14 +1,12 @@
 """Stock between a producer and its hubs: asked for, granted, asked back, given back, taken back without waiting."""
 
-from typing import Any
-
 import pytest
 from msgspec.structs import replace
 
 from foodhub.catalog.naming import id_bytes
 from foodhub.errors import RefusedError
 from foodhub.log.header import Log
-from foodhub.node.allotments import AllotmentRow, allot, everything_free, find_cycle_with, free_stock, list_allotments
+from foodhub.node.allotments import AllotmentRow, allot, everything_free, find_cycle_with, list_allotments
 from foodhub.node.allotments import set_aside as held_by
 from foodhub.node.amending import cancel_order
 from foodhub.node.exchanges import exchange_of
@@ -25,12 +23,12 @@ from foodhub.node.reserving import (
     set_rule,
 )
 from foodhub.node.shortfalls import declare_shortfall, list_shortfalls, shortfall_of
-from foodhub.node.stock import set_case, set_stock
+from foodhub.node.stock import set_stock
 from foodhub.node.wanted import read_lines
 from foodhub.orders.exchanges import DEFAULT_RULE, Outgoing, Plan, ProductRule
 from foodhub.orders.statements import derived_id
 from foodhub.store.transaction import Transaction
-from tests.homes import HOUR, Home, Village
+from tests.homes import HOUR, Home, Village, free_stock, refusal, set_case
 from tests.node.laptops import laptop, member
 from tests.node.test_removal import remove
 from tests.node.test_rights import second_by_words
@@ -116,15 +114,6 @@ async def free(farm: Home, product: str) -> int | None:
 async def promised(home: Home) -> int:
     """Return what a buyer is promised of the only product."""
     return sum(line.confirmed or 0 for order in await home.orders() for line in order.lines)
-
-
-async def refusal(home: Home, work: Any, *args: Any, **more: Any) -> str:
-    """Return why a write is refused; it must not have changed anything."""
-    before = await home.rows("SELECT author, log, seq FROM log")
-    with pytest.raises(RefusedError) as raised:
-        await home.write(work, home.hat, *args, **more)
-    assert await home.rows("SELECT author, log, seq FROM log") == before
-    return raised.value.code
 
 
 # Hubs of a cycle

@@ -9,7 +9,7 @@ from foodhub.catalog.naming import base32_id, id_bytes
 from foodhub.circuit.statements import Erase
 from foodhub.errors import RefusedError
 from foodhub.log.header import Log
-from foodhub.node.allotments import AllotmentRow, allot, everything_free, free_stock, list_allotments
+from foodhub.node.allotments import AllotmentRow, allot, everything_free, list_allotments
 from foodhub.node.amending import cancel_order
 from foodhub.node.answering import SLICE
 from foodhub.node.cycles import find_cycle
@@ -19,7 +19,7 @@ from foodhub.node.terms import terms_in_cycle
 from foodhub.node.wanted import Wanted, read_lines
 from foodhub.orders.statements import Order, OrderLine
 from foodhub.store.transaction import Transaction
-from tests.homes import BEGIN, HOUR, Home, Village
+from tests.homes import BEGIN, HOUR, Home, Village, free_stock
 from tests.pens import changed
 
 pytestmark = pytest.mark.anyio

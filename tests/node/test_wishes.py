@@ -6,15 +6,17 @@ import pytest
 
 from foodhub.catalog.naming import base32_id, id_bytes
 from foodhub.catalog.statements import Case
-from foodhub.errors import FoodhubError
+from foodhub.errors import FoodhubError, RefusedError
 from foodhub.log.header import Log
 from foodhub.node.cycles import find_cycle
 from foodhub.node.groups import join_group, leave_group
 from foodhub.node.offering import Offer, sell
 from foodhub.node.orders import OrderRow
+from foodhub.node.pasted_wish import read_pasted_wish
+from foodhub.node.products import list_products
 from foodhub.node.represented import add_represented
 from foodhub.node.wanted import read_changes
-from foodhub.node.wish_file import pasted_pairs, read_pasted_wish, read_wishes
+from foodhub.node.wish_file import read_wishes
 from foodhub.node.wishes import close_group, group_exchange, set_wish, wish_table, wisher, without_wish
 from foodhub.store.transaction import Transaction
 from tests.homes import HOUR, Home, Village
@@ -26,8 +28,8 @@ WEEK = "Week 39"
 class Market:
     """A hub, a farm, a group that takes part in the hub's cycle, and a household of it with a home."""
 
-    def __init__(self, hub: Home, farm: Home, group: Home, house: Home) -> None:
-        self.hub, self.farm, self.group, self.house = hub, farm, group, house
+    def __init__(self, village: Village, hub: Home, farm: Home, group: Home, house: Home) -> None:
+        self.village, self.hub, self.farm, self.group, self.house = village, hub, farm, group, house
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ async def market(village: Village) -> Market:
     village.clock.now += 60_000
     await group.write(add_represented, group.hat, "Denise", "household")
     await village.gossip()
-    return Market(hub, farm, group, house)
+    return Market(village, hub, farm, group, house)
 
 
 async def wish(home: Home, who: str | None, *pairs: tuple[str, str], told: Any = "") -> int:
@@ -90,6 +92,21 @@ async def test_a_typed_wish_and_one_from_a_home_stand_side_by_side(village: Vill
     assert await cells(market.house) == {"House": {"Apple juice": (3, 0), "Eggs": (1, 0)}}
     own = await market.house.read(wish_table, market.house.hat, await market.house.cycle())
     assert [(each.household, each.number) for each in own.households] == [("House", None)]
+
+
+async def test_cases_are_never_those_of_a_tally_that_does_not_know_all_wishes(market: Market) -> None:
+    group = market.group
+
+    async def filled() -> tuple[int, int, int]:
+        (juice,) = (await group.read(wish_table, group.hat, await group.cycle())).products
+        return juice.quantity, juice.cases, juice.missing
+
+    await wish(group, "Denise", ("Apple juice", "2+2"), told="phone")
+    assert await filled() == (2, 0, 2)
+    await market.village.gossip()
+    assert await filled() == (2, 0, 2)
+    await wish(group, "Denise", ("Apple juice", "5+2"), told="phone")
+    assert await filled() == (5, 1, 0)
 
 
 async def test_the_wish_of_a_household_that_left_stands_and_is_shown_with_its_basket(
@@ -211,9 +228,9 @@ async def test_what_is_no_file_of_wishes_is_refused(market: Market, text: str) -
 async def pasted(home: Home, text: str) -> list[tuple[str, str]]:
     def work(tx: Transaction) -> Any:
         cycle = find_cycle(tx.db, WEEK, tx.now)
-        found, sold = read_pasted_wish(tx.db, cycle, group_exchange(tx.db, home.hat, cycle), text)
-        names = {row.id: row.name for row in sold.values()}
-        return [(names[product], quantity) for product, quantity in pasted_pairs(found, sold)]
+        pairs = read_pasted_wish(tx.db, cycle, group_exchange(tx.db, home.hat, cycle), text)
+        names = {row.id: row.name for row in list_products(tx.db)}
+        return [(names[product], quantity) for product, quantity in pairs]
 
     found: list[tuple[str, str]] = await home.write(work)
     return found
@@ -227,3 +244,30 @@ async def test_a_message_is_read_as_a_wish(market: Market) -> None:
 async def test_a_message_that_is_not_sure_is_refused(market: Market) -> None:
     assert await code(pasted(market.group, "2 pears")) == "not_sure"
     assert await code(pasted(market.group, "  ")) == "nothing_pasted"
+
+
+async def test_what_the_cycle_does_not_sell_is_named_with_what_comes_nearest(village: Village, market: Market) -> None:
+    farm = market.farm
+    for name in ("Pears", "Pear juice", "Honey", "Duck eggs"):
+        await farm.product(name, on_hand=None)
+    await village.gossip()
+    sold = ["Apple juice", "Eggs", "Pear juice", "Duck eggs"]
+    rows = [row for row in await farm.read(list_products) if row.name in sold]
+    offer = Offer(products=[(id_bytes(row.producer_id), id_bytes(row.id)) for row in rows])
+    await market.group.write(sell, market.group.hat, await market.group.cycle(), offer)
+    assert await pasted(market.group, "2 pear juice") == [("Pear juice", "2")]
+    for text, unsold, nearest, unsure in (
+        ("2 pears 3 eggs", 'Pears ("2 pears")', "Pear juice", []),
+        ("2kg pears", 'Pears ("2kg pears")', "Pear juice", []),
+        ("3 eggs, 1 honey", 'Honey ("1 honey")', "", []),
+        ("1 honey; 2 juice", 'Honey ("1 honey")', "", ["2 juice"]),
+    ):
+        with pytest.raises(RefusedError) as caught:
+            await pasted(market.group, text)
+        said = caught.value.details
+        assert (caught.value.code, said["unsold"], said["nearest"], said["unsure"]) == (
+            "not_in_cycle",
+            unsold,
+            nearest,
+            unsure,
+        )

@@ -22,14 +22,13 @@ from foodhub.node.placing import order_of, place_order, seller_of
 from foodhub.node.represented import add_represented, behalf
 from foodhub.node.settling import settlement_of
 from foodhub.node.shortfalls import declare_shortfall
-from foodhub.node.stock import set_case
 from foodhub.node.tallies import tally_of
 from foodhub.node.wanted import read_changes, read_lines
 from foodhub.orders.closing import Confirmation, ConfirmedLine
 from foodhub.orders.exchanges import DEFAULT_RULE, Spread
 from foodhub.orders.slips import fault_of, overlap
 from foodhub.store.transaction import Transaction
-from tests.homes import Home, Village
+from tests.homes import Home, Village, set_case
 
 pytestmark = pytest.mark.anyio
 PARIS = ZoneInfo("Europe/Paris")

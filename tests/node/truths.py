@@ -15,6 +15,7 @@ from foodhub.node.duties import due
 from foodhub.node.exchanges import Exchange, exchange_of
 from foodhub.node.orders import list_orders
 from foodhub.node.purchases import list_purchases
+from foodhub.node.reworking import rework
 from foodhub.node.shelf import asides_for
 from foodhub.node.standing import roles_of
 from foodhub.orders.cases import pool_of
@@ -103,6 +104,13 @@ async def no_more_is_confirmed_than_there_is(desks: Sequence[Home], cycle: Cycle
             assert given.get(key, 0) <= held.confirmed, (desk.hat.name, key)
             assert shared.get(key, 0) <= held.share, (desk.hat.name, key)
         assert all(line.share <= line.confirmed for each in confirmations.values() for line in each.lines)
+
+
+async def everybody_works_out_the_same_allocation(homes: Sequence[Home], cycle: CycleRow) -> int:
+    """Whoever may read all wishes comes to the fingerprint that it was told; return how often that was so."""
+    found = [row for home in homes for row in await home.read(rework, home.hat, cycle, home.clock.now)]
+    assert [row for row in found if row.state not in {"same", "not_shown"}] == []
+    return sum(row.state == "same" for row in found)
 
 
 async def _limits(desk: Home, how: Exchange, cycle: CycleRow, told: Mapping[bytes, Any]) -> dict[Key, ConfirmedLine]:

@@ -33,3 +33,11 @@ def test_what_is_no_rule_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         read_rule(text)
     assert caught.value.code == "bad_rule"
+
+
+def test_two_words_that_contradict_each_other_are_refused_by_name() -> None:
+    with pytest.raises(UsageError) as caught:
+        read_rule("cut,round_up")
+    assert (caught.value.details["word"], caught.value.details["other"]) == ("cut", "round_up")
+    assert read_rule("cut,cut") == DEFAULT_RULE
+    assert read_rule("queue,fair") == ProductRule("hub", "cut", "fair", "queue")

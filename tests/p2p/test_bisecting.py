@@ -13,7 +13,8 @@ from foodhub.p2p.bisecting import MOST_FRUITLESS, MOST_WAITING, Bisecting, place
 from foodhub.p2p.commands import End, Faulty, LoadIds, Outbox, Send, Settled, TakeBranch
 from foodhub.p2p.transfer import WINDOW
 from tests.p2p.memory import MemoryShelf
-from tests.p2p.playbook import Pen, Playbook, branches, copy_log, grow, pen, ready, talk, village
+from tests.p2p.playbook import Playbook, ready, talk
+from tests.p2p.shelves import Pen, branches, copy_log, grow, pen, same, village
 
 AUTHOR = pen(1).key.public
 PLACE = (AUTHOR, 1)
@@ -21,10 +22,6 @@ PLACE = (AUTHOR, 1)
 
 def limits(*shelves: MemoryShelf) -> list[int]:
     return [shelf.limit(PLACE) for shelf in shelves]
-
-
-def same(one: MemoryShelf, other: MemoryShelf) -> bool:
-    return sorted(one.frontier()) == sorted(other.frontier())
 
 
 def unblamed(book: Playbook) -> bool:

@@ -5,18 +5,18 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 import pytest
 
+from foodhub.circuit.device_code import read_device_code
 from foodhub.log.forks import prove_fork
 from foodhub.log.header import Log
 from foodhub.log.keys import SigningKey
 from foodhub.log.run import Run, write_run
-from foodhub.node import live, setup
+from foodhub.node import devices, enrolling, knocking, live, setup
 from foodhub.node.application import now
-from foodhub.node.exchange import take_forks, visitor
+from foodhub.node.exchange import addresses, take_forks, visitor
 from foodhub.node.recovery_words import RecoveryKeys
 from foodhub.orders.statements import Profile
 from foodhub.p2p import messages as m
@@ -32,8 +32,8 @@ from foodhub.p2p.session import Session, State
 from foodhub.store.keyring import read_key_files
 from foodhub.store.outgoing import frontier
 from tests.homes import Home, Village, carry
-from tests.node.laptops import member, recover
-from tests.nodes import same, settle_in, until
+from tests.node.laptops import enrol, laptop, member, recover, row_of
+from tests.nodes import PATIENCE, same, settle_in, until
 
 pytestmark = pytest.mark.anyio
 seeds = (number.to_bytes(32, "big") for number in itertools.count(5000))
@@ -58,6 +58,11 @@ class OnAir:
         """The state of each peer, as it is written down for people."""
         with live.open_live(self.home.node.home) as db:
             return dict(db.execute("SELECT id, state FROM peer").fetchall())
+
+    def refusal(self) -> str:
+        """Why the door at which it knocks refused it, "" when it did not."""
+        found = live.last_process(self.home.node.home)
+        return found.refusal if found else ""
 
 
 class Stage:
@@ -89,7 +94,7 @@ async def on_air(home: Home, known: list[Host], seed: bytes) -> AsyncIterator[On
     async def serve(stream: FrameStream) -> None:
         await (await asyncio.shield(circle)).accept(stream)
 
-    await home.write(setup.remember_addresses, [address for host in known for address in host.addresses], "peer")
+    await home.write(knocking.remember_addresses, [address for host in known for address in host.addresses], "peer")
     live.start(home.node.home, 0)
     with live.open_live(home.node.home) as db:
         async with open_host(
@@ -110,17 +115,8 @@ async def on_air(home: Home, known: list[Host], seed: bytes) -> AsyncIterator[On
 
 
 @pytest.fixture
-async def village(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Village]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    quiet_libp2p_logging()
-    async with AsyncExitStack() as stack:
-        made = Village(tmp_path, stack)
-        made.clock.now = now()
-        yield made
-
-
-@pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
+    quiet_libp2p_logging()
     async with AsyncExitStack() as stack:
         yield Stage(stack)
 
@@ -213,7 +209,7 @@ async def talked(stream: FrameStream, session: Session) -> AsyncIterator[m.Messa
                 await stream.send(command.frame)
             if isinstance(command, CheckStanding):
                 commands += session.stand("member")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             frame = await stream.receive()
         if frame is None:
             return
@@ -224,7 +220,7 @@ async def talked(stream: FrameStream, session: Session) -> AsyncIterator[m.Messa
 async def test_a_stranger_who_knows_the_circuit_is_refused_and_served_nothing(village: Village, stage: Stage) -> None:
     hub, _ = await pair(village)
     node, stranger = await stage.on_air(hub), await stage.stranger()
-    stream = await stranger.open_stream(await stranger.dial(node.host.addresses[0], 5))
+    stream = await stranger.open_stream(await stranger.dial(node.host.addresses[0], PATIENCE))
     session = Session(party(hub, stranger, node.host, SigningKey(b"s" * 32), await circuit_of(hub)))
     came = await heard(stream, session)
     assert [type(message) for message in came] == [m.Hello, m.Proof, m.Refuse]
@@ -242,9 +238,36 @@ async def test_a_newcomer_who_is_still_at_the_door_serves_no_stranger(village: V
     )
     await carry(hub, group, logs=(0,))
     node, stranger = await stage.on_air(group), await stage.stranger()
-    stream = await stranger.open_stream(await stranger.dial(node.host.addresses[0], 5))
+    stream = await stranger.open_stream(await stranger.dial(node.host.addresses[0], PATIENCE))
     session = Session(party(group, stranger, node.host, SigningKey(b"s" * 32), await circuit_of(group)))
     assert (await heard(stream, session))[-1] == m.Refuse("unknown_author")
+
+
+async def test_who_turns_to_another_circuit_is_let_in_there_whatever_the_first_one_says(
+    village: Village, stage: Stage
+) -> None:
+    first, second = await village.newcomer("First", "hub"), await village.newcomer("Second", "hub")
+    farm = await village.newcomer("Farm", "producer")
+    codes, hosts = [], []
+    for hub in (first, second):
+        await hub.write(setup.found, hub.hat, hub.hat.name, "Charter", "EUR")
+        node = await stage.on_air(hub)
+        hosts.append(node.host)
+        codes.append(await hub.write(setup.invite, hub.hat, ["producer"], node.host.addresses))
+    node = await stage.on_air(farm)
+    code = await farm.write(setup.prepare_join, farm.node.home, farm.hat, codes[0])
+    await until(lambda: farm.read(setup.invite_arrived, code), "the first circuit has opened its door")
+    knocking.end_joining(farm.node.home)
+
+    code = await farm.write(setup.prepare_join, farm.node.home, farm.hat, codes[1])
+    await until(lambda: farm.read(setup.invite_arrived, code), "so has the second")
+    assert node.refusal() == ""
+    assert not set(node.circle.redial.due(float("inf"), [])) & set(hosts[0].addresses)
+    assert set(await farm.read(addresses)) == set(hosts[1].addresses)
+
+    node.circle.hurry(hosts[0].addresses[0])
+    await until(lambda: node.rows().get(hosts[0].peer_id) == "turned_away", "who is of the other circuit says so")
+    assert node.refusal() == ""
 
 
 async def test_a_peer_that_breaks_the_rules_is_on_record_and_cut_off(village: Village, stage: Stage) -> None:
@@ -252,16 +275,14 @@ async def test_a_peer_that_breaks_the_rules_is_on_record_and_cut_off(village: Vi
     first, second = await linked(stage, hub, farm)
     bad = second.circle.links[first.host.peer_id]
     bad._post(b"\x91\x63")
-    await until(
-        lambda: hub.rows("SELECT 1 FROM refused WHERE code = 'not_canonical' AND times = 1"), "it is on record", 4
-    )
+    await until(lambda: hub.rows("SELECT 1 FROM refused WHERE code = 'not_canonical' AND times = 1"), "it is on record")
     assert await hub.rows("SELECT peer FROM refused") == [(second.host.peer_id,)]
 
 
 async def test_who_says_nothing_is_given_up(village: Village, stage: Stage) -> None:
     hub, _ = await pair(village)
     node, stranger = await stage.on_air(hub), await stage.stranger()
-    stream = await stranger.open_stream(await stranger.dial(node.host.addresses[0], 5))
+    stream = await stranger.open_stream(await stranger.dial(node.host.addresses[0], PATIENCE))
     await stream.send(b"")
     silent = await stranger.open_stream(node.host.peer_id)
     await until(lambda: node.circle.links.get(stranger.peer_id), "the silent one has a place")
@@ -269,7 +290,7 @@ async def test_who_says_nothing_is_given_up(village: Village, stage: Stage) -> N
     assert link.session.state is not State.READY
     link._require_proof()
     await until(lambda: stranger.peer_id not in node.circle.links, "it has lost its place")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while await silent.receive() is not None:
             pass
 
@@ -288,7 +309,7 @@ async def test_a_member_is_not_given_up_for_being_slow_to_prove_itself_once_it_h
 async def test_who_takes_nothing_costs_a_bounded_amount_of_memory(village: Village, stage: Stage) -> None:
     hub, _ = await pair(village)
     node, stranger = await stage.on_air(hub), await stage.stranger()
-    await stranger.open_stream(await stranger.dial(node.host.addresses[0], 5))
+    await stranger.open_stream(await stranger.dial(node.host.addresses[0], PATIENCE))
     await until(lambda: node.circle.links.get(stranger.peer_id), "it has a place")
     link = node.circle.links[stranger.peer_id]
     for _ in range(MOST_WAITING // MAX_FRAME + 4):
@@ -299,7 +320,7 @@ async def test_who_takes_nothing_costs_a_bounded_amount_of_memory(village: Villa
 async def test_links_that_come_in_do_not_keep_us_from_dialing(village: Village, stage: Stage) -> None:
     hub, farm = await pair(village)
     node, stranger = await stage.on_air(farm), await stage.stranger()
-    await stranger.open_stream(await stranger.dial(node.host.addresses[0], 5))
+    await stranger.open_stream(await stranger.dial(node.host.addresses[0], PATIENCE))
     await until(lambda: node.circle.links.get(stranger.peer_id), "a stranger has a place")
     link = node.circle.links[stranger.peer_id]
     node.circle.links.update({f"stranger {number}": link for number in range(MOST_LINKS)})
@@ -408,6 +429,28 @@ async def test_who_slept_until_it_was_retired_is_told_so_by_strangers_and_served
     await until(lambda: shown(hub) == [("turned_away", "device_retired")], "and at whom it knocked")
 
 
+async def test_a_device_that_takes_the_place_of_a_retired_one_is_heard_by_those_who_are_linked(
+    village: Village, stage: Stage
+) -> None:
+    farm = await village.home("Farm", "producer")
+    second = await laptop(village, "second", farm)
+    await settle_in(second)
+    await farm.write(devices.retire, farm.hat, await row_of(farm, second))
+    first = await stage.on_air(farm)
+    node = await stage.on_air(second, first.host)
+    await until(lambda: node.refusal() == "device_retired", "it is told that it was retired")
+
+    code = await farm.write(devices.add_device, farm.hat, first.host.addresses)
+    second.hat = await second.write(enrolling.prepare_enrolment, second.node.home, code)
+    second.code = code
+    node.circle.hurry(first.host.addresses[0])
+    await until(lambda: second.read(enrolling.ticket_arrived, read_device_code(code)), "the code is known")
+    await enrol(second)
+    await until(lambda: second.read(enrolling.certified, second.hat), "it is certified")
+    await second.sign(Log.CATALOG, Profile(2, "Second"))
+    await until(lambda: same(farm, second), "what it says is heard")
+
+
 async def test_a_stranger_that_is_dialed_and_tells_nothing_gets_nothing_and_is_given_up(
     village: Village, stage: Stage
 ) -> None:
@@ -424,7 +467,7 @@ async def test_a_stranger_that_is_dialed_and_tells_nothing_gets_nothing_and_is_g
 
     hosts.append(await stage.stranger(answer))
     node = await stage.on_air(farm, *hosts)
-    asked = [await asyncio.wait_for(came.get(), 10) for _ in range(3)]
+    asked = [await asyncio.wait_for(came.get(), PATIENCE) for _ in range(3)]
     assert [type(message) for message in asked] == [m.Hello, m.Proof, m.Summary]
     assert isinstance(asked[2], m.Summary)
     assert len(asked[2].classes) == 1

@@ -1,11 +1,8 @@
 """Real network processes and the clock: what comes due while they run, and what came due while they slept."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
-from pathlib import Path
-
 import pytest
 
+from foodhub.catalog.naming import id_bytes
 from foodhub.node.application import now
 from foodhub.node.cycles import new_cycle
 from foodhub.node.waking import is_waking, note_waking
@@ -13,22 +10,6 @@ from tests.homes import HOUR, Home, Village
 from tests.nodes import Networks, settle_in, until
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def village(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Village]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    async with AsyncExitStack() as stack:
-        made = Village(tmp_path, stack)
-        made.clock.now = now()
-        yield made
-
-
-@pytest.fixture
-def networks() -> Iterator[Networks]:
-    started = Networks()
-    yield started
-    started.close()
 
 
 async def closed(home: Home) -> bool:
@@ -39,11 +20,12 @@ async def waking(home: Home) -> bool:
     return await home.read(is_waking)
 
 
-async def open_until(hub: Home, opens: int, closes: int) -> None:
-    await hub.write(new_cycle, hub.hat, "Week", opens, closes, "Europe/Paris", "resale")
+async def open_until(hub: Home, opens: int, closes: int, name: str = "Week") -> bytes:
+    """Make a cycle; return its local id."""
+    return id_bytes(await hub.write(new_cycle, hub.hat, name, opens, closes, "Europe/Paris", "resale"))
 
 
-async def test_a_cycle_opens_and_closes_by_the_clock_while_nothing_else_happens(
+async def test_one_cycle_opens_and_another_closes_by_the_clock_while_nothing_else_happens(
     village: Village, networks: Networks
 ) -> None:
     hub, farm = await village.home("Hub", "hub"), await village.home("Farm", "producer")
@@ -57,14 +39,14 @@ async def test_a_cycle_opens_and_closes_by_the_clock_while_nothing_else_happens(
 
     await until(in_step, "the hub is in step")
     village.clock.now = now()
-    closes = now() + 3000
-    await open_until(hub, now() + 1500, closes)
+    soon = now() + 2000
+    await open_until(hub, now(), soon)
+    opens = await open_until(hub, soon, soon + HOUR, "Next week")
     await until(lambda: closed(farm), "the farm knows of the close")
-    assert await farm.rows("SELECT at, open FROM close") == [(closes, 0)]
-    assert len(await farm.rows("SELECT 1 FROM opening")) == 1
+    await until(lambda: farm.rows("SELECT 1 FROM opening WHERE local = ?", opens), "and of the opening")
+    assert await farm.rows("SELECT at, open FROM close") == [(soon, 0)]
     assert not await waking(hub)
-    code, _ = process.stop()
-    assert code == 0
+    assert process.stop() == 0
     assert await waking(hub)
 
 

@@ -11,7 +11,8 @@ from foodhub.p2p import messages as m
 from foodhub.p2p.commands import Commit, End, Faulty, LoadPayloads, LoadWanted, Settled
 from foodhub.p2p.lacking import FOUND_FRAME, PLACES
 from tests.p2p.memory import MemoryShelf
-from tests.p2p.playbook import Playbook, copy_log, pen, ready, shelf_of, talk, village
+from tests.p2p.playbook import Playbook, ready, talk
+from tests.p2p.shelves import copy_log, pen, shelf_of, village
 
 AUTHOR = pen(1).key.public
 SEEDS = range(8)

@@ -12,7 +12,8 @@ from foodhub.p2p.commands import End, Faulty, LoadForks, Settled, TakeForks
 from foodhub.p2p.limits import WAITING_BYTES
 from foodhub.p2p.session import FAULTS_BORNE, State
 from tests.p2p.memory import MemoryShelf
-from tests.p2p.playbook import Pen, Playbook, Side, branches, copy_log, grow, pen, ready, shelf_of, talk, village
+from tests.p2p.playbook import Playbook, Side, ready, talk
+from tests.p2p.shelves import Pen, branches, copy_log, grow, pen, same, shelf_of, village
 
 AUTHOR = pen(1).key.public
 PLACE = (AUTHOR, 1)
@@ -25,10 +26,6 @@ def forked(common: int = 10, ours: int = 5, theirs: int = 5, log: int = 1, numbe
     talk(one, other).settle()
     assert one.forks
     return one
-
-
-def same(one: MemoryShelf, other: MemoryShelf) -> bool:
-    return sorted(one.frontier()) == sorted(other.frontier())
 
 
 def unblamed(book: Playbook) -> bool:

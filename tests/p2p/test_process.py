@@ -5,8 +5,7 @@ import random
 import signal
 import socket
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,15 @@ from foodhub.circuit.invite import read_code, write_code
 from foodhub.log.body import bodies
 from foodhub.log.header import Kind, Log
 from foodhub.log.run import check_payloads, check_run
-from foodhub.node import live, setup
+from foodhub.node import knocking, live, setup
 from foodhub.node.allotments import allot, everything_free
 from foodhub.node.application import now
 from foodhub.node.exchange import remember, setting
+from foodhub.node.home import DATABASE
 from foodhub.node.setup import REFUSALS
 from foodhub.node.state import admitted
 from foodhub.orders.statements import Profile
+from foodhub.p2p.wire import STALL
 from foodhub.store.schema import SEQ_BITS
 from foodhub.store.transaction import Transaction
 from tests.homes import Home, Village, all_runs, carry
@@ -32,7 +33,6 @@ from tests.nodes import (
     error_code,
     finished,
     introduce,
-    place,
     process_row,
     program,
     same,
@@ -59,22 +59,6 @@ async def main(home, times):
 
 asyncio.run(main(*sys.argv[1:]))
 """
-
-
-@pytest.fixture
-async def village(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Village]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    async with AsyncExitStack() as stack:
-        made = Village(tmp_path, stack)
-        made.clock.now = now()
-        yield made
-
-
-@pytest.fixture
-def networks() -> Iterator[Networks]:
-    started = Networks()
-    yield started
-    started.close()
 
 
 async def pair(village: Village) -> tuple[Home, Home]:
@@ -162,9 +146,7 @@ async def test_three_nodes_converge_through_the_hub_and_stop_without_a_complaint
     assert [peer.members for peer in live.peers(farm.node.home)] == [["Hub"]]
 
     for each in (farm_runs, hub_runs, group_runs):
-        code, seconds = each.stop()
-        assert (code, each.troubles()) == (0, [])
-        assert seconds < 10
+        assert (each.stop(), each.troubles()) == (0, [])
         assert "stopped" in each.log
     assert not live.is_running(hub.node.home)
 
@@ -176,7 +158,7 @@ async def test_a_node_killed_in_the_middle_of_a_sync_resumes_and_forks_nothing(
     hub, farm = await pair(village)
     await farm.write(write_many, farm, MANY)
     whole = held(farm, farm)
-    await introduce(hub, await place(farm))
+    await introduce(hub, await networks.place(farm))
     farm_runs, hub_runs = networks.launch(farm), networks.launch(hub)
     killed, home = (hub_runs, hub) if victim == "receiver" else (farm_runs, farm)
     await until(lambda: held(hub, farm) >= 500, "the sync has begun")
@@ -239,9 +221,22 @@ async def test_a_node_that_starts_again_has_its_old_port_and_its_old_name(villag
     addresses = first.addresses
     first.process.send_signal(signal.SIGINT)
     assert await finished(first.process) == (0, "", "")
+    networks.keep_port(int(addresses[0].split("/")[4]))
     (again,) = await networks.start(hub)
     assert again.addresses == addresses
     assert again.troubles() == []
+
+
+async def test_a_node_whose_home_a_newer_program_upgraded_ends_and_says_so(
+    village: Village, networks: Networks
+) -> None:
+    hub = await village.home("Hub", "hub")
+    (node,) = await networks.start(hub)
+    with closing(sqlite3.connect(hub.node.home / DATABASE)) as db:
+        db.execute("PRAGMA user_version = 999")
+    await until(lambda: node.process.poll() is not None, "it ends")
+    assert error_code(hub.node.home) == "home_is_newer"
+    assert "Traceback" not in node.log
 
 
 async def test_a_node_ends_in_time_though_its_peer_hangs_in_the_middle_of_a_sync(
@@ -249,15 +244,14 @@ async def test_a_node_ends_in_time_though_its_peer_hangs_in_the_middle_of_a_sync
 ) -> None:
     hub, farm = await pair(village)
     await farm.write(write_many, farm, MANY * 2)
-    await introduce(farm, await place(hub))
+    await introduce(farm, await networks.place(hub))
     hub_runs, farm_runs = networks.launch(hub), networks.launch(farm)
     await until(lambda: held(hub, farm) >= 500, "the sync has begun")
     hub_runs.process.send_signal(signal.SIGSTOP)
     assert held(hub, farm) < MANY * 2
     await until(lambda: farm_runs.running, "it is running")
-    code, seconds = farm_runs.stop()
-    assert (code, farm_runs.troubles()) == (0, [])
-    assert seconds < 10
+    # Sooner than its connection gives the silent peer up.
+    assert (farm_runs.stop(STALL * 0.9), farm_runs.troubles()) == (0, [])
 
 
 async def test_a_peer_that_restarts_is_linked_again_without_being_told(village: Village, networks: Networks) -> None:
@@ -269,7 +263,7 @@ async def test_a_peer_that_restarts_is_linked_again_without_being_told(village: 
     # It comes back without knowing where anybody is: being found again is up to those who lost it.
     await hub.write(lambda tx: tx.db.execute("DELETE FROM address").rowcount)
     (again,) = await networks.start(hub)
-    assert await until(lambda: again.peer in farm_runs.connected(), "it is dialed again", 10) < 10
+    await until(lambda: again.peer in farm_runs.connected(), "it is dialed again")
     await farm.write(say, farm, 2)
     await until(lambda: same(hub, farm), "what is new arrives")
 
@@ -278,8 +272,8 @@ async def test_two_nodes_that_dial_each_other_at_once_end_up_with_one_link(
     village: Village, networks: Networks
 ) -> None:
     hub, farm = await pair(village)
-    await introduce(hub, await place(farm))
-    await introduce(farm, await place(hub))
+    await introduce(hub, await networks.place(farm))
+    await introduce(farm, await networks.place(hub))
     hub_runs, farm_runs = await networks.start(hub, farm)
     await until(lambda: farm_runs.connected() == {hub_runs.peer}, "the farm is connected")
     await until(lambda: hub_runs.connected() == {farm_runs.peer}, "the hub is connected")
@@ -293,7 +287,7 @@ async def test_two_nodes_that_dial_each_other_at_once_end_up_with_one_link(
 async def test_commands_and_a_sync_at_once_all_succeed(village: Village, networks: Networks) -> None:
     hub, farm = await pair(village)
     await farm.write(write_many, farm, MANY // 2)
-    await introduce(hub, await place(farm))
+    await introduce(hub, await networks.place(farm))
     networks.launch(farm)
     before = held(hub, hub)
     commands = [program(COMMAND, str(hub.node.home), "60") for _ in range(2)]
@@ -398,7 +392,7 @@ async def test_a_newcomer_killed_between_signing_and_telling_is_let_in_when_it_i
     await until(lambda: group.read(admitted, group.hat), "it is admitted")
     await until(lambda: same(hub, group), "it has what members have")
     assert await hub.rows("SELECT 1 FROM profile WHERE name = 'Group'")
-    assert setup.joining(group.node.home) is None
+    assert knocking.joining(group.node.home) is None
 
 
 async def test_founding_and_joining_take_effect_without_starting_anything_again(
@@ -413,7 +407,7 @@ async def test_founding_and_joining_take_effect_without_starting_anything_again(
     await until(lambda: group.read(setup.invite_arrived, code), "charter and invite have come")
     assert {log for (log,) in await group.rows("SELECT log FROM log")} == {0}
     await group.write(setup.join, group.hat, code)
-    assert await until(lambda: group.rows("SELECT 1 FROM product WHERE name = 'Carrots'"), "it has the catalog") < 10
+    await until(lambda: group.rows("SELECT 1 FROM product WHERE name = 'Carrots'"), "it has the catalog")
     await until(lambda: group.read(admitted, group.hat), "it is admitted")
     await until(lambda: same(farm, group), "both hold the same")
     assert group_runs.refusal == ""

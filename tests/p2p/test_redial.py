@@ -69,6 +69,14 @@ def test_a_peer_with_several_addresses_is_dialed_at_one_of_them_at_a_time() -> N
     assert made.due(0.1, []) == [address("one", 2)]
 
 
+def test_what_is_forgotten_is_dialed_no_more_though_a_dial_was_under_way() -> None:
+    made = plan("one", "two")
+    made.due(0, [])
+    made.forget()
+    made.done(address("one"), 1)
+    assert made.due(100, []) == []
+
+
 def test_few_dials_are_under_way_at_once() -> None:
     made = plan(*(f"peer{number}" for number in range(10)))
     first = made.due(0, [])

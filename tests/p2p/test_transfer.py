@@ -9,7 +9,8 @@ from foodhub.p2p import messages as m
 from foodhub.p2p.commands import Faulty, LoadRun, Progress, Settled
 from foodhub.p2p.transfer import Receiving, Sending, Stretch
 from tests.p2p.memory import CIRCUIT, MemoryShelf
-from tests.p2p.playbook import Side, forged, grow, pen, ready, shelf_of, talk
+from tests.p2p.playbook import Side, forged, ready, talk
+from tests.p2p.shelves import grow, pen, shelf_of
 
 AUTHOR = pen(1).key.public
 

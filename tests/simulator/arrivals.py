@@ -9,7 +9,7 @@ from random import Random
 
 from foodhub.circuit.statements import Admit, Invite, Role, Uninvite
 from foodhub.log.keys import SigningKey
-from foodhub.node.duties import _unadmitted
+from foodhub.node.duties import unadmitted
 from foodhub.node.hat import Hat
 from tests.pens import MORNING, invite_key
 from tests.simulator.circuit import ROLES, Circuit, Member
@@ -85,7 +85,7 @@ class Arrivals:
         """Do what the program of a steward does by itself: admit who came in on an invite of its own."""
         hat = Hat(node.pen.id, node.pen.device, node.name, ())
         if node.disk.standing(node.pen.device) and is_steward(node):
-            for member, join in _unadmitted(node.disk.db, hat):
+            for member, join in unadmitted(node.disk.db, hat):
                 self.circuit.say(node.disk, node.pen, node.time, Admit(member, join))
 
     def at_the_door(self, member: Node) -> list[Node]:

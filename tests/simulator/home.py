@@ -11,7 +11,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from foodhub.node.hat import Hat, hats
 from foodhub.store.keyring import Keyring
-from foodhub.store.store import _learn_epochs
+from foodhub.store.store import learn_epochs
 from foodhub.store.transaction import Transaction
 from tests.pens import MORNING, Pen
 from tests.simulator.disk import Disk
@@ -49,7 +49,7 @@ class Home(Disk):
         """Open the box keys of the members of this home."""
         self.shelf.keyring = Keyring([pen.file for pen in self.pens])
         for pen in self.pens:
-            _learn_epochs(self.db, self.shelf.keyring, pen.id)
+            learn_epochs(self.db, self.shelf.keyring, pen.id)
 
     @property
     def hat(self) -> Hat:

@@ -17,10 +17,10 @@ from foodhub.node.groups import join_group
 from foodhub.node.hat import Hat, hats
 from foodhub.node.offering import Offer, sell
 from foodhub.node.recovery_words import RecoveryKeys
-from foodhub.node.stock import set_case
 from foodhub.orders.exchanges import Incoming, Plan
 from foodhub.orders.statements import Cycle, Profile
 from foodhub.store.transaction import Transaction
+from tests.homes import set_case
 from tests.pens import MORNING, Pen, changed, invite_key
 from tests.simulator.circuit import Laptop, Member
 from tests.simulator.clock import HOUR, MINUTE, YEAR
@@ -174,7 +174,8 @@ class Market:
             self.desk.write(sell, self.hat(hub), row, Offer(by_hand=False))
         for group in self.groups:
             supplier = self.chance.choice(self.hubs).id
-            offer = Offer(supplier=supplier, buying=self.chance.choice(["as_one", "households"]))
+            shown = number % 2 == 0
+            offer = Offer(supplier=supplier, buying=self.chance.choice(["as_one", "households"]), shown=shown)
             self.desk.write(sell, self.hat(group), row, offer)
 
     def cycle(self, local: bytes) -> CycleRow:

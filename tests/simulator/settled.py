@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from foodhub.node.cycles import CycleRow
 from tests import homes
 from tests.node.truths import (
+    everybody_works_out_the_same_allocation,
     no_more_is_confirmed_than_there_is,
     nothing_is_left_open,
     purchases_are_what_was_confirmed,
@@ -51,4 +52,5 @@ def judge_cycle(nodes: Sequence[Stall], desks: Sequence[Stall], cycle: CycleRow)
     at_once(nothing_is_left_open([Seat(node) for node in nodes], cycle))
     at_once(no_more_is_confirmed_than_there_is(seats, cycle))
     at_once(purchases_are_what_was_confirmed([seat for seat in seats if "hub" in seat.hat.roles], cycle))
+    at_once(everybody_works_out_the_same_allocation([Seat(node) for node in nodes], cycle))
     return at_once(slips_hold(seats, cycle))

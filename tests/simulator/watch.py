@@ -9,8 +9,9 @@ from pathlib import Path
 
 from foodhub.log.header import Log
 from foodhub.store.entries import log_row
-from foodhub.store.guard import Guard, file_identity, machine
+from foodhub.store.guard import Guard
 from foodhub.store.keyring import KeyFile
+from foodhub.store.place import file_identity, machine
 from foodhub.store.schema import SEQ_BITS
 from tests.pens import Pen
 

@@ -22,7 +22,7 @@ from foodhub.orders.reserving import Lower, Shortfall
 from foodhub.orders.statements import Allot, Order, OrderLine, Profile, derived_id
 from foodhub.store.refold import refold_slice
 from foodhub.store.schema import FOLD_VERSION
-from foodhub.store.transaction import _countable
+from foodhub.store.transaction import countable
 from tests.pens import MORNING, Paper, Pen, newcomer
 from tests.shelf import Shelf
 from tests.stories import product
@@ -298,11 +298,11 @@ def test_the_rule_of_what_is_in_an_envelope_holds(circuit: Circuit) -> None:
     said = Behalf(owner, NUMBER, "producer", b"", "", Profile(1, ""))
     assert reasons(in_any_order(circuit, [circuit.hub.write(1, said)])) == ["name_length"]
     with pytest.raises(ValueError, match="name_length"):
-        list(_countable([said]))
+        list(countable([said]))
     both = Behalf(owner, NUMBER, "producer", NUMBER, "", Profile(1, "Ferme"))
     with pytest.raises(ValueError, match="mandate_and_salt"):
-        list(_countable([both]))
-    assert list(_countable([Represented(NUMBER, 1, "household", ended=False)]))
+        list(countable([both]))
+    assert list(countable([Represented(NUMBER, 1, "household", ended=False)]))
 
 
 def test_an_upgrade_judges_what_was_written_for_others_by_the_rows_that_it_makes_anew(circuit: Circuit) -> None:

@@ -128,6 +128,9 @@ async def test_a_running_program_stops_writing_once_its_home_was_upgraded(path: 
     with pytest.raises(FoodhubError) as raised:
         await store.write(lambda tx: tx.count_refusal("gap", "a peer"))
     assert raised.value.code == "home_is_newer"
+    with pytest.raises(FoodhubError) as raised:
+        await store.require_current()
+    assert raised.value.code == "home_is_newer"
     assert await store.read(lambda db: db.execute("SELECT times FROM refused").fetchall()) == [(1,)]
     await store.close()
 

@@ -12,10 +12,11 @@ from foodhub.log.header import Log
 from foodhub.node import setup
 from foodhub.node.application import Node
 from foodhub.node.cycles import list_cycles
-from foodhub.node.state import list_members
+from foodhub.node.state import list_members, status
 from foodhub.orders.statements import Profile
 from foodhub.store.guard import SENTENCES, no_pen, not_read_only
-from foodhub.store.keyring import KeyFile, read_key_files
+from foodhub.store.keyring import KeyFile, read_key_files, set_aside
+from foodhub.store.place import key_file, misplaced
 from tests.homes import Home, Village, carry, runs_of
 
 pytestmark = pytest.mark.anyio
@@ -95,6 +96,7 @@ async def test_a_home_on_another_machine_does_not_sign(village: Village) -> None
 
 async def test_a_restored_database_does_not_sign(village: Village) -> None:
     hub, _ = await set_back(village)
+    assert await hub.read(misplaced) == {"Hub": "restored"}
     assert await refused(hub) == "restored"
 
 
@@ -107,6 +109,47 @@ async def test_a_database_that_forked_before_its_restore_does_not_sign(village: 
     assert await hub.rows("SELECT hex(id) FROM log WHERE log = 1") == [(identity,)]
     state.write_text(json.dumps({**written, "1": [seq, "AB" * 32]}))
     assert await refused(hub) == "restored"
+
+
+async def test_why_a_home_may_not_sign_is_known_before_anybody_tries(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    assert await hub.read(misplaced) == {}
+    (path,) = (hub.node.home / "keys").glob("*.key")
+    made = path.read_text()
+    for content, reason in (
+        (json.dumps({**json.loads(made), "machine": "another"}), "copied"),
+        (json.dumps({**json.loads(made), "inode": 1}), "copied"),
+        ("x", "keys_missing"),
+        ("{}", "keys_missing"),
+        ("[]", "keys_missing"),
+        (made, ""),
+    ):
+        path.write_text(content)
+        assert await hub.read(misplaced) == ({"Hub": reason} if reason else {})
+    path.unlink()
+    assert await hub.read(misplaced) == {"Hub": "keys_missing"}
+    path.mkdir()
+    assert await hub.read(misplaced) == {"Hub": "keys_missing"}
+    assert read_key_files(path.parent) == []
+
+
+async def test_of_several_members_those_that_may_not_sign_are_named(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    await hub.write(setup.make_member, hub.node.home, "Ann", ["household"], always_on=False)
+    (hub.node.home / "keys" / key_file(Path(), hub.hat.member, hub.hat.device).name).unlink()
+    seen = await hub.read(status, "", 0, "")
+    assert (seen.read_only, seen.warnings[0].code) == ("", "member_read_only")
+    assert seen.warnings[0].details == {"name": "Hub"}
+
+
+async def test_a_damaged_key_file_is_as_one_that_is_gone(village: Village) -> None:
+    hub = await village.home("Hub", "hub")
+    (path,) = (hub.node.home / "keys").glob("*.key")
+    await hub.node.store.close()
+    path.write_text("x")
+    assert await refused(await reopened(village, hub)) == "keys_missing"
+    set_aside(path.parent, hub.hat.member)
+    assert not path.exists()
 
 
 async def test_a_kill_before_the_state_was_written_is_no_reason_to_stop(village: Village) -> None:

@@ -61,7 +61,7 @@ def test_nothing_is_sealed_while_the_newest_key_of_the_writer_is_not_here() -> N
         with pytest.raises(RefusedError) as raised:
             shelf.keyring.sealing_secrets(shelf.db, hub.id, [])
         assert raised.value.code == "key_awaited"
-        assert shelf.keyring.epochs_of(hub.id) == {1: hub.box}
+        assert shelf.keyring.all_of(hub.id) == [hub.box]
 
 
 def test_what_a_kill_left_of_a_key_file_is_no_key(tmp_path: Path) -> None:

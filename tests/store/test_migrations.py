@@ -13,9 +13,10 @@ from foodhub.node.application import Node, open_node
 from foodhub.node.hat import choose_hat
 from foodhub.node.orders import list_orders
 from foodhub.node.products import add_product, list_products
+from foodhub.node.rebuilt import differing_views
 from foodhub.node.verifying import verify_logs
 from foodhub.store.database import needs_refold
-from foodhub.store.guard import machine
+from foodhub.store.place import machine
 from foodhub.store.schema import SCHEMA_VERSION
 from tests.shelf import FACTS, rows
 
@@ -95,6 +96,7 @@ async def test_a_home_of_schema_3_describes_its_products_as_before(tmp_path: Pat
 async def test_a_home_of_schema_2_verifies_and_shows_the_same_when_its_views_are_made_again(home: Path) -> None:
     async with open_node(home, told=lambda _done, _total: None) as node:
         assert await faults(node) == []
+        assert differing_views(home) == []
         before = await node.read(rows)
         await node.write(lambda tx: tx.fold.rebuild())
         assert await node.read(rows) == before

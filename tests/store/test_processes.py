@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import sqlite3
-import statistics
 import subprocess
 import sys
 from itertools import chain, groupby
@@ -29,7 +28,8 @@ from tests.pens import Pen, stranger_with
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[2]
 KILLS = 6
-MOST_IN_A_ROW = 10
+MOST_IN_A_TURN = 4
+"""Commits of one process before another one has its turn, on the average: one, where nothing else runs on a machine."""
 
 
 def start(home: Path, *what: str) -> subprocess.Popen[str]:
@@ -37,11 +37,11 @@ def start(home: Path, *what: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
 
-def outcome(process: subprocess.Popen[str]) -> list[tuple[int, float]]:
-    """Wait for a process; return what it printed: seqs, and ms."""
+def outcome(process: subprocess.Popen[str]) -> list[int]:
+    """Wait for a process; return the seqs that it printed."""
     with process:
-        out, _ = process.communicate(timeout=60)
-    return [(int(seq), float(took)) for seq, took in (line.split() for line in out.splitlines())]
+        out, _ = process.communicate(timeout=120)
+    return [int(line) for line in out.splitlines()]
 
 
 def is_whole(db: sqlite3.Connection) -> bool:
@@ -68,7 +68,7 @@ async def test_a_process_killed_between_appends_loses_nothing_it_had_said(villag
             await asyncio.sleep(chance.random() * 0.01)  # not a wait for anything: the moment of the kill is chance
             os.kill(process.pid, signal.SIGKILL)
             lines += process.stdout.readlines()
-        whole = [int(line.split()[0]) for line in lines if line.endswith("\n")]
+        whole = [int(line) for line in lines if line.endswith("\n")]
         assert whole[0] > said
         said = whole[-1]
         head = await hub.read(log_row, hub.hat.device, Log.CATALOG)
@@ -109,12 +109,12 @@ async def test_three_processes_append_at_once_and_take_turns(village: Village) -
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("go\n")
-    found = [[seq for seq, _ in outcome(process)] for process in processes]
+    found = [outcome(process) for process in processes]
     assert sorted(chain(*found)) == list(range(2, 452))
     assert [process.returncode for process in processes] == [0, 0, 0]
     together = range(max(each[0] for each in found), min(each[-1] for each in found))
     writers = [next(number for number, each in enumerate(found) if seq in each) for seq in together]
-    assert max((len(list(streak)) for _, streak in groupby(writers)), default=0) <= MOST_IN_A_ROW
+    assert len(writers) <= MOST_IN_A_TURN * len(list(groupby(writers)))
     assert await hub.read(is_whole)
     assert why_not_sign(hub.node.home) is None
 
@@ -123,14 +123,17 @@ async def test_processes_append_beside_a_running_ingest(village: Village) -> Non
     hub = await village.home("Hub", "hub")
     farm = await guest(hub)
     processes = [start(hub.node.home, "40") for _ in range(2)]
-    taken = 0
+    taken = meanwhile = 0
     while any(process.poll() is None for process in processes):
         paper = farm.write(1, *[Profile(taken + 1, f"Farm {n}") for n in range(200)])
         assert await hub.take([paper]) == [None]
         taken += 1
+        head = await hub.read(log_row, hub.hat.device, Log.CATALOG)
+        meanwhile += head is not None and 1 < head.seq < 81
     found = [outcome(process) for process in processes]
+    assert sorted(chain(*found)) == list(range(2, 82))
     assert [len(each) for each in found] == [40, 40]
-    assert statistics.median(took for each in found for _, took in each) < 500
+    assert meanwhile <= MOST_IN_A_TURN * 80
     assert await hub.read(is_whole)
     assert (
         await hub.rows("SELECT count(*) FROM entry JOIN log ON ref = place >> 32 WHERE author = ?", farm.device)

@@ -3,19 +3,22 @@ import pty
 import re
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from foodhub.errors import ExitCode
 from foodhub.node import live, setup
+from foodhub.node.home import DATABASE
 from foodhub.tui.app import run
 from foodhub.tui.commands import COMMANDS, SCREENS, shown_at
 from tests.homes import Home, Village
-from tests.tui.driving import driving
+from tests.tui.driving import DEADLINE, driving
 
 pytestmark = pytest.mark.anyio
 
@@ -67,6 +70,28 @@ async def test_a_home_that_joins_a_circuit_shows_it_at_once(village: Village) ->
         code = await founder.write(setup.invite, founder.hat, ["producer"], [])
         await village.join(farm, code)
         await driver.sees("Short circuit · Farm", "foodhub product import FILE")
+
+
+async def test_orders_tell_a_home_in_no_circuit_to_go_into_one_first(village: Village) -> None:
+    await village.home("Founder", "hub")
+    hub = await village.newcomer("Hub", "hub")
+    async with driving(hub) as driver:
+        await driver.press("2")
+        await driver.sees("foodhub circuit found NAME")
+        assert "foodhub cycle new" not in driver.text
+        await village.join(hub, await village.homes[0].write(setup.invite, village.homes[0].hat, ["hub"], []))
+        await driver.sees("foodhub cycle new NAME")
+
+
+async def test_an_interface_whose_home_a_newer_program_upgraded_says_to_start_it_again(village: Village) -> None:
+    farm = await village.home("Farm", "producer")
+    await farm.product("Carrots")
+    async with driving(farm) as driver:
+        await driver.sees("Carrots")
+        with closing(sqlite3.connect(farm.node.home / DATABASE)) as db:
+            db.execute("PRAGMA user_version = 999")
+        await driver.sees("This home was upgraded by a newer foodhub", "Restart with the newer program")
+        assert "Carrots" in driver.text
 
 
 async def test_one_two_three_and_tab_go_from_screen_to_screen(village: Village, size: tuple[int, int]) -> None:
@@ -149,9 +174,9 @@ async def test_a_key_leaves(village: Village, key: str) -> None:
         assert driver.app.return_code == 0
 
 
-def read_until(terminal: int, wanted: bytes, seconds: float) -> bytes:
+def read_until(terminal: int, wanted: bytes) -> bytes:
     """Read what is painted until something stands there; b"" as the wanted text waits for the end."""
-    painted, end = b"", time.monotonic() + seconds
+    painted, end = b"", time.monotonic() + DEADLINE
     while not wanted or wanted not in painted:
         assert time.monotonic() < end, re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", painted).decode(errors="replace")
         if select.select([terminal], [], [], 0.1)[0]:
@@ -176,11 +201,11 @@ async def test_a_signal_ends_it_on_a_real_terminal_and_its_network_process_with_
     )  # fmt: skip
     os.close(theirs)
     try:
-        read_until(ours, b"Carrots", 30)
-        read_until(ours, b"connecting", 30)
+        read_until(ours, b"Carrots")
+        read_until(ours, b"connecting")
         process.send_signal(number)
-        read_until(ours, b"", 30)
-        assert process.wait(30) == 0
+        read_until(ours, b"")
+        assert process.wait(DEADLINE) == 0
     finally:
         process.kill()
         process.wait()

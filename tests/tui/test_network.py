@@ -81,7 +81,7 @@ async def test_what_was_refused_from_peers_is_counted(village: Village) -> None:
     await hub.write(count_refusal, "bad_signature", "a peer")
     async with driving(hub) as driver:
         await driver.press("3")
-        await driver.sees("2 runs: bad_signature (2)")
+        await driver.sees("2 runs: bad signature (2)")
 
 
 async def test_a_network_process_that_runs_already_is_used(village: Village) -> None:
@@ -101,8 +101,7 @@ async def test_a_network_process_that_cannot_start_is_said_with_what_to_do(villa
     hub = await village.home("Hub", "hub")
     (hub.node.home / "bootstrap_peers.toml").write_text("peers = 7\n")
     async with driving(hub, (200, 40), network=True) as driver:
-        await driver.sees("◌ starting")
-        await driver.sees("bootstrap_peers.toml can't be read", "Write: peers", "○ offline", within=30)
+        await driver.sees("bootstrap_peers.toml holds no list of peers", "Write: peers", "○ offline")
 
 
 async def test_the_network_process_is_started_after_the_first_paint_and_ends_with_the_interface(
@@ -110,7 +109,7 @@ async def test_the_network_process_is_started_after_the_first_paint_and_ends_wit
 ) -> None:
     hub = await village.home("Hub", "hub")
     async with driving(hub, network=True) as driver:
-        await driver.sees("◌ connecting", within=30)
+        await driver.sees("◌ connecting")
         assert live.is_running(hub.node.home)
     assert not live.is_running(hub.node.home)
 
@@ -118,15 +117,12 @@ async def test_the_network_process_is_started_after_the_first_paint_and_ends_wit
 async def test_a_network_process_that_dies_is_started_again(village: Village) -> None:
     hub = await village.home("Hub", "hub")
     async with driving(hub, network=True) as driver:
-        await driver.sees("◌ connecting", within=30)
+        await driver.sees("◌ connecting")
         first = live.process(hub.node.home)
         assert first is not None
         os.kill(first.pid, signal.SIGKILL)
-        await driver.sees("◌ starting", within=30)
-        await driver.sees("◌ connecting", within=30)
-        second = live.process(hub.node.home)
-        assert second is not None
-        assert second.pid != first.pid
+        await driver.until(lambda: (second := live.process(hub.node.home)) is not None and second.pid != first.pid)
+        await driver.sees("◌ connecting")
 
 
 async def test_outside_of_a_circuit_no_network_process_is_started(village: Village) -> None:
@@ -134,6 +130,23 @@ async def test_outside_of_a_circuit_no_network_process_is_started(village: Villa
     async with driving(farm, network=True) as driver:
         await driver.sees("This home is in no circuit yet.", "foodhub circuit join INVITE", "○ offline")
         assert not (farm.node.home / "live.db").exists()
+
+
+async def test_what_takes_away_the_effect_of_all_that_is_signed_stands_on_every_screen(village: Village) -> None:
+    farm = await village.home("Farm", "producer")
+    with closing(live.node_lock(farm.node.home)) as lock:
+        assert lock.try_acquire()
+        be_network(farm, ('["Hub"]', "refused", "device_retired", 0, ""))
+        async with driving(farm, (80, 24)) as driver:
+            await driver.sees("Other nodes turn this one away", "foodhub device enrol CODE")
+            await driver.press("2")
+            await driver.sees("Other nodes turn this one away", "3  Network !")
+            await driver.press("3")
+            await driver.sees("never asked back", "recover --check")
+    (key,) = (farm.node.home / "keys").glob("*.key")
+    key.rename(farm.node.home / "key")
+    async with driving(farm) as driver:
+        await driver.sees("The keys of this home are gone")
 
 
 async def test_the_cursor_goes_from_the_logs_up_into_the_peers(village: Village) -> None:

@@ -11,6 +11,7 @@ from foodhub.node.products import list_products
 from foodhub.node.shortfalls import declare_shortfall
 from foodhub.node.wanted import read_lines
 from foodhub.store.transaction import Transaction
+from foodhub.tui.wording import when
 from tests.homes import HOUR, Home, Village
 from tests.tui.driving import driving
 
@@ -36,7 +37,7 @@ async def test_an_order_appears_with_its_number_state_and_total(village: Village
         await driver.sees("No orders yet.", "foodhub order place CYCLE PRODUCT=2")
         await group.order(("Carrots", "3"))
         order = (await group.orders())[0]
-        assert await driver.sees(order.number) < 1
+        await driver.sees(order.number)
         assert all(part in driver.row(order.number) for part in ("Week", "Hub", "sent", "7.50 €"))
         await village.gossip()
         await driver.until(lambda: "received" in driver.row(order.number))
@@ -56,7 +57,7 @@ async def test_enter_opens_the_lines_with_what_is_confirmed_and_why_not_more(
         await driver.press("2")
         await driver.sees("received, 1 short")
         await driver.press("enter")
-        await driver.sees("Ordered", "Confirmed", "Reason", "not enough set aside", "12.50 €", "Esc closes this")
+        await driver.sees("Ordered", "Gets", "Reason", "not enough set aside", "12.50 €", "Esc closes this")
         row = driver.row("Carrots").split()
         assert row.index("7") < row.index("5")
         await driver.press("escape")
@@ -113,9 +114,9 @@ async def test_a_share_that_is_less_than_what_was_confirmed_is_said(village: Vil
         await driver.press("2")
         await driver.sees("confirmed, 1 short")
         await driver.press("enter")
-        await driver.sees("your share is 1: producer is short: hail", "2.50 €")
+        await driver.sees("Gets", "confirmed 3; producer is short: hail", "2.50 €")
         row = driver.row("Carrots").split()
-        assert row[:3] == ["│", "Carrots", "3"]
+        assert row[:4] == ["│", "Carrots", "3", "1"]
 
 
 async def test_cycles_are_told_apart_and_all_times_are_of_one_zone(village: Village) -> None:
@@ -137,6 +138,8 @@ async def test_cycles_are_told_apart_and_all_times_are_of_one_zone(village: Vill
         await driver.press("2")
         await driver.sees("Semaine 48", "Week 39")
         times = [driver.row(name) for name in ("Semaine 48", "Week 39")]
-        assert all(f" {here:%m-%d %H:}" in row for row in times)
+        # Up to the hour; from next year on the list shows the date alone.
+        shown = when(here, datetime.now(UTC)).partition(":")[0]
+        assert all(f" {shown}" in row for row in times)
         await driver.press("enter")
         await driver.sees(f"{here:%Y-%m-%d %H:}")

@@ -29,6 +29,7 @@ DERIVED = {
     "return": "cycle_owner cycle device producer product",
     "shortfall": "cycle_owner cycle hub product",
     "counted": "cycle_owner cycle part",
+    "queue": "cycle_owner cycle part",
     "confirmation": "buyer cycle_owner cycle part",
     "purchase": "cycle_owner cycle producer part",
     "purchase_answer": "hub cycle_owner cycle part",
@@ -153,7 +154,7 @@ def _numbers(one: Mapping[str, Any]) -> Iterator[_Change]:
     yield "successor", "a device twice in its basis", "named_twice", {"basis": [(bytes(32), 1), (bytes(32), 2)]}
     for tag in ("successor", "claim_confirmed"):
         yield tag, "version 2", "version_range", {"version": 2}
-    for tag in ("counted", "confirmation", "baskets"):
+    for tag in ("counted", "queue", "confirmation", "baskets"):
         yield tag, "part 2 of 1", "part_of", {"part": 2, "of": 1}
         yield tag, "part 2 of 2", None, {"part": 2, "of": 2}
 
@@ -176,6 +177,8 @@ def _lists(one: Mapping[str, Any]) -> Iterator[_Change]:
         ("purchase_answer", "lines", "line_twice"),
         ("counted", "rows", None),
         ("counted", "goods", None),
+        ("queue", "places", None),
+        ("queue", "goods", "line_twice"),
         ("tally", "lines", None),
         ("baskets", "rows", None),
     ):

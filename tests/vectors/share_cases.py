@@ -4,19 +4,22 @@ What stands there is worked out by the rules of `foodhub.orders`, which `tests/o
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
-from foodhub.log.encoding import encode
-from foodhub.orders.allocation import Allocation, Supply, allocate, fingerprint, order_up, share_out
+from foodhub.log.encoding import LIMIT, encode
+from foodhub.orders.allocation import Allocation, Basis, Supply, allocate, fingerprint, order_up, share_out
 from foodhub.orders.cases import Terms
 from foodhub.orders.closing import ConfirmedLine, Slip, SlipRow
 from foodhub.orders.exchanges import ProductRule, Sharing
 from foodhub.orders.queue import Product, Row
+from foodhub.orders.shown_queue import Queue, QueueGoods, ShownQueue, put_together, queue_id, queue_parts
 from foodhub.orders.slips import fault_of, overlap
+from foodhub.orders.sums import aggregators_in, sum_id
 from tests.vectors.seeds import Json, plain, seed
-from tests.vectors.trade_cases import a_confirmation
+from tests.vectors.trade_cases import CYCLE, a_confirmation
 
 A, B, C, D = (seed(f"customer {name}") for name in "abcd")
 GOODS: Product = (seed("a producer"), seed("goods", 16))
@@ -105,6 +108,7 @@ def allocations() -> Json:
             ],
             "fingerprint": fingerprint(both, terms_both, all_of_it).hex(),
         },
+        "shown_queues": [*shown(Basis(1, both, terms_both, dict.fromkeys(both, Supply(None)), {D}))],
         "shortfalls": [*shortfalls()],
         "faults": [
             {"name": name, "why": fault_of(slip, line), **slip_of(slip), "line": line_of(line)}
@@ -115,6 +119,58 @@ def allocations() -> Json:
             for name, one, other in contradicting()
         ],
     }
+
+
+def shown(basis: Basis) -> Iterator[Json]:
+    """Yield parts of queues as they are signed, and the fingerprint that whoever reads them works out, if any."""
+    (whole,) = parts_of(basis, 2)
+    first, second = (msgspec.structs.replace(each, rows=each.rows[:1]) for each in whole.goods)
+    rests = [msgspec.structs.replace(each, rows=each.rows[1:]) for each in whole.goods]
+    halves = [part_of_two(whole, 1, [first, second]), part_of_two(whole, 2, rests)]
+    third = {"local": queue_id(CYCLE, 3), "part": 3, "of": 3}
+    older = msgspec.structs.replace(whole, version=1, goods=whole.goods[:1], **third)
+    most = msgspec.structs.replace(first, rows=[(0, LIMIT - 1, 1)])
+    for name, parts in (
+        ("in one part", [whole]),
+        ("products that stand in both parts", [halves[1], halves[0]]),
+        ("beside parts of an older version", [*halves, older]),
+        ("one part is missing", halves[:1]),
+        ("of two closes", [halves[0], msgspec.structs.replace(halves[1], at=2)]),
+        ("a group fills its own cases", parts_of(with_a_sum(), 1)),
+        ("more than can be counted", [msgspec.structs.replace(whole, goods=[most])]),
+    ):
+        found = put_together(parts)
+        told = found and named(found.basis)
+        yield {
+            "name": name,
+            "parts": [encode(part).hex() for part in parts],
+            "fingerprint": told.hex() if told else None,
+        }
+
+
+def parts_of(basis: Basis, version: int) -> list[Queue]:
+    """Return the parts in which a queue is shown."""
+    versions = {(row.buyer, row.order): 1 for rows in basis.queue.values() for row in rows}
+    return queue_parts(CYCLE, version, ShownQueue(basis, versions, named(basis)))
+
+
+def named(basis: Basis) -> bytes:
+    """Return the fingerprint of the allocation that follows."""
+    found = allocate(basis.queue, basis.terms, basis.supply, basis.aggregators)
+    return fingerprint(basis.queue, basis.terms, found)
+
+
+def with_a_sum() -> Basis:
+    """Return a queue in which the order of d is the sum of what its own customers want."""
+    rows = [replace(row, order=sum_id(D, CYCLE, 0)) if row.buyer == D else row for row in rows_of(ROWS)]
+    queue = {GOODS: rows}
+    terms = {GOODS: Terms(rule("group"), 4)}
+    return Basis(1, queue, terms, {GOODS: Supply(None)}, aggregators_in(queue.values(), CYCLE))
+
+
+def part_of_two(whole: Queue, number: int, goods: list[QueueGoods]) -> Queue:
+    """Return a part of two that holds these goods."""
+    return msgspec.structs.replace(whole, local=queue_id(CYCLE, number), part=number, of=2, goods=goods)
 
 
 def terms_of(terms: Terms) -> Json:

@@ -34,6 +34,19 @@ def test_what_is_confirmed_follows_from_each_slip() -> None:
         assert encode(slip_in(case["lines"][0]["bytes"])).hex() == case["lines"][0]["bytes"]
 
 
+def test_whoever_is_shown_a_queue_works_out_the_same_fingerprint() -> None:
+    queues = {case["name"]: case["fingerprint"] for case in VECTORS["shown_queues"]}
+    whole = VECTORS["two_products"]["fingerprint"]
+    assert [name for name, found in queues.items() if found == whole] == [
+        "in one part",
+        "products that stand in both parts",
+        "beside parts of an older version",
+    ]
+    group = queues.pop("a group fills its own cases")
+    assert group not in {whole, None}
+    assert set(queues.values()) == {whole, None}
+
+
 def test_what_there_is_of_a_shortfall_is_shared() -> None:
     for case in VECTORS["shortfalls"]:
         slips = {each["buyer"]: slip_in(each["bytes"]) for each in case["slips"]}

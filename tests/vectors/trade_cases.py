@@ -51,6 +51,7 @@ from foodhub.orders.purchase import (
     purchase_id,
 )
 from foodhub.orders.reserving import AllotRequest, Delivered, DeliveredRow, Lower, Return, Shortfall
+from foodhub.orders.shown_queue import Queue, QueueGoods
 from foodhub.orders.statements import Cycle, Order, Receipt, ReceiptLine, ReceiptRow, Remark, Standing, StandingLine
 from foodhub.orders.statements import derived_id as derived
 from tests.vectors.seeds import BEGIN, FARM, FARM_BOX, FOUNDING, HUB, carrots, inception, seed
@@ -111,6 +112,18 @@ def a_confirmation() -> Confirmation:
     return Confirmation(local, 1, *CYCLE, HOUSEHOLD, BEGIN + DAY, 1, 1, seed("a fingerprint"), [line])
 
 
+def some_goods() -> CountedGoods:
+    """Return on what terms there are two cases of a product."""
+    return CountedGoods(*PRODUCT, DEFAULT_RULE, 6, 0, broken=False, step=1, part=1, limited=True, units=12)
+
+
+def a_queue(order: Order) -> Queue:
+    """Return the queue of a product that one order wants."""
+    local = derived(b"queue", *CYCLE, (1).to_bytes(8, "big"))
+    goods = QueueGoods(some_goods(), False, [(0, 2, 1)])
+    return Queue(local, 1, *CYCLE, BEGIN + DAY, 1, 1, seed("a fingerprint"), [(FARM_ID, order.local, 1)], [goods])
+
+
 def some_baskets() -> Baskets:
     """Return the baskets of a group."""
     local = derived(b"baskets", *CYCLE, (1).to_bytes(8, "big"))
@@ -161,7 +174,7 @@ def trade_statements(order: Order) -> list[tuple[int, msgspec.Struct]]:
     tally = TallyLine(*PRODUCT, 7, 4, 6, 1, 1)
     counted = CountedRow(FARM_ID, order.local, 1, by_clock=False)
     part = derived(b"counted", *CYCLE, (1).to_bytes(8, "big"))
-    goods = CountedGoods(*PRODUCT, DEFAULT_RULE, 6, 0, broken=False, step=1, part=1, limited=True, units=12)
+    goods = some_goods()
     standing = Standing(
         seed("standing", 16), 1, HUB_ID, paused=False, ended=False, lines=[StandingLine(*PRODUCT, 2, 1)]
     )
@@ -186,6 +199,7 @@ def trade_statements(order: Order) -> list[tuple[int, msgspec.Struct]]:
         (2, a_receipt(order)),
         (2, Tally(derived(b"tally", *CYCLE), 1, *CYCLE, [tally])),
         (2, Counted(part, 1, *CYCLE, BEGIN + DAY, 1, 1, [counted], [goods])),
+        (2, a_queue(order)),
         (2, a_confirmation()),
         (2, some_baskets()),
         (2, a_purchase()),
@@ -226,6 +240,8 @@ def bad_trade_statements(order: Order) -> Iterator[tuple[str, int, str, Any]]:
     yield "a confirmation under another's id", 2, "other_id", changed(a_confirmation(), buyer=FARM_ID)
     second = derived(b"confirmation", HOUSEHOLD, *CYCLE, (2).to_bytes(8, "big"))
     yield "a second part of one", 2, "part_of", changed(a_confirmation(), local=second, part=2)
+    yield "a queue with a row of no order", 2, "place_range", changed(a_queue(order), places=[])
+    yield "a queue under another cycle's id", 2, "other_id", changed(a_queue(order), cycle=bytes(16))
     yield "baskets under another id", 2, "other_id", changed(some_baskets(), part=2, of=2)
     receipt = a_receipt(order)
     yield "a receipt with a placement twice", 2, "named_twice", changed(receipt, rows=receipt.rows * 2)

@@ -1,4 +1,4 @@
-"""What a desk must never do, each a fault that was found once: lose what it received, or move what was counted."""
+"""Taking orders in: what was received is never lost, what counted never moves, and nonsense costs nobody else."""
 
 from typing import Any
 
@@ -18,11 +18,24 @@ from foodhub.node.placing import place_order
 from foodhub.node.products import set_product
 from foodhub.node.wanted import read_lines
 from foodhub.orders.statements import AnswerLine, Order
-from tests.homes import HOUR, Home, Village, carry
-from tests.node.desks import MINUTE, Stall, cancels, changes, order_at, own_orders, promised, stall, states, wants
-from tests.node.test_desk import households, placed
-from tests.node.test_desk_close import counted_at, late_comer, refusal
-from tests.node.test_desk_group import sum_of
+from tests.homes import HOUR, Home, Village, carry, refusal
+from tests.node.desks import (
+    MINUTE,
+    Stall,
+    cancels,
+    changes,
+    counted_at,
+    households,
+    late_comer,
+    order_at,
+    own_orders,
+    placed,
+    promised,
+    stall,
+    states,
+    sum_of,
+    wants,
+)
 from tests.pens import changed
 
 pytestmark = pytest.mark.anyio

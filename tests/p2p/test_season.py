@@ -3,9 +3,7 @@
 When the hub is back it closes and settles it by itself, all the way to the farm's purchase order.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 
@@ -18,32 +16,14 @@ from foodhub.node.offering import Offer, sell
 from foodhub.node.planning import Changes, set_cycle
 from foodhub.node.purchases import list_purchases
 from foodhub.node.purchasing import send_purchases
-from foodhub.node.stock import set_case
-from tests.homes import HOUR, Home, Village
+from tests.homes import HOUR, Home, Village, carry, set_case
 from tests.node import truths
 from tests.nodes import Networks, same, settle_in, until
 
 pytestmark = pytest.mark.anyio
-SOON = 8000
+SOON = 2000
 """So long (ms) before the close the hub says when it will be."""
 PATIENCE = 60.0
-
-
-@pytest.fixture
-async def village(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Village]:
-    """A place whose clock shows the time that the processes go by."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    async with AsyncExitStack() as stack:
-        made = Village(tmp_path, stack)
-        made.clock.now = now()
-        yield made
-
-
-@pytest.fixture
-def networks() -> Iterator[Networks]:
-    started = Networks()
-    yield started
-    started.close()
 
 
 async def confirmed(home: Home) -> dict[str, tuple[int | None, int | None]]:
@@ -96,11 +76,12 @@ async def trade(hub: Home, farm: Home, group: Home, ann: Home, eve: Home) -> Non
 
 
 async def close_soon(hub: Home, *others: Home) -> int:
-    """Let a hub say that it closes soon; return when (ms), once the others have heard it."""
+    """Let a hub that is off the air say that it closes soon, and bring the others the word; return when (ms)."""
     hub.clock.now = now()
     closes = now() + SOON
     await hub.write(set_cycle, hub.hat, (await hub.cycle()).key[1], Changes(closes=closes))
     for home in others:
+        await carry(hub, home)
         await known(home, "SELECT 1 FROM cycle WHERE closes = ?", closes)
     return closes
 
@@ -111,8 +92,8 @@ async def test_a_cycle_closes_by_the_clock_though_its_hub_was_off_at_the_hour(
     homes = hub, farm, group, ann, eve = await street(village)
     _, process, *_ = await networks.meet(group, hub, farm, ann, eve)
     await trade(hub, farm, group, ann, eve)
-    closes = await close_soon(hub, group, ann, eve)
     process.kill()
+    closes = await close_soon(hub, group, ann, eve)
     await known(group, "SELECT 1 FROM counted")
     await until(lambda: now() > closes, "the hour has come", PATIENCE)
     assert await eve.rows("SELECT 1 FROM close") == []
