@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from foodhub.catalog.naming import base32_id, id_bytes
+from foodhub.catalog.statements import Case
 from foodhub.errors import N_, RefusedError
 from foodhub.node.book import Held, read_book
 from foodhub.node.changing import require_changeable, require_no_purchase
@@ -17,7 +18,7 @@ from foodhub.node.counting import ACCEPTED, count, gate_of
 from foodhub.node.cycles import CycleRow, cycle_at
 from foodhub.node.desk import Desk
 from foodhub.node.exchanges import require_exchange
-from foodhub.node.hat import Hat
+from foodhub.node.hat import Hat, shown_name
 from foodhub.node.offering import Offer, sell
 from foodhub.node.orders import OrderRow
 from foodhub.node.products import product_statement
@@ -186,21 +187,31 @@ def decide(tx: Transaction, hat: Hat, cycle: CycleRow, key: Key, leftover: Lefto
 
     Raises:
         RefusedError: `no_case`, `not_asked` where nothing was ever said of this product, so that the rule for all
-            holds and asks nobody, `closed_already` after the close.
+            holds and asks nobody, `closed_already` after the close, `case_unbroken` where the producer opens no case.
     """
     desk = open_desk(tx, hat, cycle)
-    _require_asked(tx, desk, key)
+    case = _require_asked(tx, desk, key)
     if desk.gate.at is not None:
         raise RefusedError("closed_already", N_('"{cycle}" is closed already.'), cycle=cycle.name)
+    if leftover == "open" and not case.broken:
+        said = product_statement(tx.db, *key)
+        raise RefusedError(
+            "case_unbroken",
+            N_("{producer} opens no case of {product}: what fills none would be cut."),
+            N_("Say cut, or round_up to buy the case all the same. Its producer may say for later cycles: --broken"),
+            producer=shown_name(tx.db, key[0]),
+            product=said.name if said else base32_id(key[1])[:8],
+        )
     own = desk.exchange.rules.get(key, desk.exchange.default_rule)
     sell(tx, hat, cycle, Offer(rules={key: msgspec.structs.replace(own, leftover=leftover)}))
 
 
-def _require_asked(tx: Transaction, desk: Desk, key: Key) -> None:
-    """Make sure that what no case of a product holds is for a person to decide, or was decided before."""
+def _require_asked(tx: Transaction, desk: Desk, key: Key) -> Case:
+    """Return the case of a product, of which what fills none is for a person to decide, or was decided before."""
     said = product_statement(tx.db, *key)
     named = {"product": said.name if said else base32_id(key[1])[:8], "cycle": desk.cycle.name}
-    if case_in_cycle(tx.db, *key, desk.cycle) is None:
+    case = case_in_cycle(tx.db, *key, desk.cycle)
+    if case is None:
         raise RefusedError(
             "no_case",
             N_("{product} has no case: nothing of it can be left over."),
@@ -216,6 +227,7 @@ def _require_asked(tx: Transaction, desk: Desk, key: Key) -> None:
             rule=rule.leftover,
             **named,
         )
+    return case
 
 
 def set_shares(tx: Transaction, hat: Hat, cycle: CycleRow, key: Key, shares: Mapping[bytes, int]) -> int:

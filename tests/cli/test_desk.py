@@ -70,7 +70,8 @@ def test_what_no_case_holds_is_decided_before_the_close(selling: Foodhub) -> Non
     assert selling.fails(6, "cycle", "decide", "Week", "Juice", "round_up")["code"] == "not_asked"
     selling("cycle", "sell", "Week", "--rule", "Juice=ask")
     assert "cycle decide" in selling("desk", "show", "Week").out
-    assert "a broken case of Juice" in selling("cycle", "decide", "Week", "Juice", "open").out
+    refused = selling.fails(6, "cycle", "decide", "Week", "Juice", "open")
+    assert (refused["code"], "opens no case of Juice" in refused["message"]) == ("case_unbroken", True)
     assert selling.fails(6, "cycle", "decide", "Week", "Eggs", "open")["code"] == "no_case"
     shown = selling.json("cycle", "decide", "Week", "Juice", "round_up")
     assert [each["asks"] for each in shown["products"]] == [False]
