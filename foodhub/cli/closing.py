@@ -60,7 +60,8 @@ async def _close(call: Call, name: str) -> tuple[CycleRow, Overview]:
     examples=['foodhub cycle reopen "Week 48" --closes "+2h"'],
     more=N_(
         "That is possible until a producer has accepted its purchase order, or a part of it. Groups and other hubs that"
-        " have closed stay so until they say a new time: foodhub cycle sell CYCLE --closes WHEN"
+        " have closed stay so until they say a new time: foodhub cycle sell CYCLE --closes WHEN. Purchase orders that"
+        " had gone go anew after the next close, where they changed."
     ),
 )
 @argument("cycle")

@@ -22,7 +22,7 @@ from foodhub.node.hat import Hat
 from foodhub.node.home import now
 from foodhub.node.orders import OrderRow, confirmed_version, find_order, line_of, list_orders
 from foodhub.node.products import find_product, read_count
-from foodhub.node.substituting import Substitution, has_ordered, substitute
+from foodhub.node.substituting import Substitution, substitute
 from foodhub.words import _
 
 
@@ -148,8 +148,7 @@ def order_substitute(
         less = read_count(old.product, old.price_per, instead)  # type: ignore[arg-type]
         more = read_count(new.name, new.price_per, quantity)  # type: ignore[arg-type]
         line, other_key = _key(old.producer_id, old.product_id), _key(new.producer_id, new.id)
-        substitute(tx, hat, row, Substitution(line, less, other_key, more, asked))
-        if has_ordered(tx.db, hat, id_bytes(row.cycle_id)):
+        if substitute(tx, hat, row, Substitution(line, less, other_key, more, asked)):
             at_hand.add(row.cycle)
 
     at_hand: set[str] = set()

@@ -4,6 +4,8 @@ The device that its exchange names answers for an aggregator; if that is retired
 receipts, promises and allotments of the log it inherits (see `rights.desks`).
 """
 
+from dataclasses import replace
+
 from foodhub.node.book import Book, keep_books, open_books, read_book
 from foodhub.node.counting import Gate, gate_of
 from foodhub.node.cycles import CycleRow
@@ -25,8 +27,7 @@ def answer_orders(tx: Transaction, hat: Hat) -> int:
     books = open_books(tx, hat)
     done = 0
     for cycle, exchange in exchanges_at(tx.db, hat, ours, tx.now):
-        gate = gate_of(tx.db, exchange, cycle, tx.now)
-        book = _book(tx, hat, cycle, exchange, gate, books.get(cycle.key))
+        gate, book = _opened(tx, hat, cycle, exchange, books.get(cycle.key))
         books[cycle.key] = book
         some = Desk(tx, hat, cycle, exchange, gate, book).turn()
         if not some and gate.counted is not None:
@@ -38,16 +39,20 @@ def answer_orders(tx: Transaction, hat: Hat) -> int:
     return done
 
 
-def _book(tx: Transaction, hat: Hat, cycle: CycleRow, exchange: Exchange, gate: Gate, book: Book | None) -> Book:
-    """Return the book of a cycle; it is read anew when it was closed or opened again since."""
+def _opened(tx: Transaction, hat: Hat, cycle: CycleRow, exchange: Exchange, book: Book | None) -> tuple[Gate, Book]:
+    """Return how the desk stands in a cycle, and its book, which is read anew when it closed or opened again since.
+
+    A close can go, with the laptop that signed it or by a limit of its log, and come back. The list for it is here
+    then, but orders were taken in after it, and answered as those of an open cycle: so what counts is counted anew, at
+    once. Whoever else slept through it was late for the first list too.
+    """
+    gate = gate_of(tx.db, exchange, cycle, tx.now)
     counted = gate.counted
-    if book is None or book.at != (counted.at if counted else None):
-        return read_book(
-            tx.db,
-            hat.member,
-            cycle,
-            exchange.device,
-            counted.at if counted else None,
-            counted.versions if counted else None,
-        )
-    return book
+    if book is not None and book.at == (counted.at if counted else None):
+        return gate, book
+    if counted is not None:
+        book = read_book(tx.db, hat.member, cycle, exchange.device, counted.at, counted.versions)
+        if not book.has_since(counted.versions):
+            return gate, book
+        gate = replace(gate, counted=None, ready=True)
+    return gate, read_book(tx.db, hat.member, cycle, exchange.device)

@@ -6,7 +6,7 @@ Nothing here decides or signs.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -115,6 +115,15 @@ class Book:
     def queue(self, counted: dict[Placement, int] | None = None) -> dict[Product, list[Row]]:
         """Return the queue of every product; with `counted` of those versions that count at the close."""
         return queue_of((receipt for _, receipt in self.taken), counted)
+
+    def has_since(self, counted: Mapping[Placement, int]) -> bool:
+        """Say whether versions were received that a list of those that count (by placement) does not have."""
+        return any(
+            held.received
+            and held.counts > counted.get(place, 0)
+            and (place in counted or any(line.quantity for line in held.lines or ()))
+            for place, held in self.held.items()
+        )
 
     def demand(self, key: Product) -> Demand:
         """Return what is wanted of a product."""

@@ -10,6 +10,7 @@ from foodhub.node.counting import closed_at
 from foodhub.node.cycles import CycleRow
 from foodhub.node.exchanges import Exchange
 from foodhub.node.hat import shown_name
+from foodhub.node.purchased import is_purchased
 
 
 def require_no_purchase(db: sqlite3.Connection, aggregator: bytes, cycle: CycleRow) -> None:
@@ -18,11 +19,7 @@ def require_no_purchase(db: sqlite3.Connection, aggregator: bytes, cycle: CycleR
     Raises:
         RefusedError: `purchase_sent`.
     """
-    row = db.execute(
-        "SELECT 1 FROM purchase p JOIN party o ON o.ref = p.owner WHERE o.id = ? AND p.cycle_owner = ? AND p.cycle = ?",
-        (aggregator, *cycle.key),
-    ).fetchone()
-    if row is not None:
+    if is_purchased(db, aggregator, cycle.key):
         raise RefusedError(
             "purchase_sent",
             N_('The purchase orders of "{cycle}" have gone: what counts can\'t change any more.'),

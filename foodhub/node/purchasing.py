@@ -1,8 +1,8 @@
 """Sending purchase orders: a hub orders from each producer what its customers were confirmed.
 
 They go by themselves once all customers are told, a while after the close, so that late orders can still be accepted,
-and never after a producer's lead time; a person may send them sooner. A producer whose key is not here yet gets its own
-when that has come.
+and never after a producer's lead time; a person may send them sooner. After a cycle was opened again those that changed
+go anew. A producer whose key is not here yet gets its own when that has come.
 """
 
 import sqlite3
@@ -23,6 +23,7 @@ from foodhub.node.hat import Hat
 from foodhub.node.households import reader_of
 from foodhub.node.mute import note_mute, noted
 from foodhub.node.products import product_statement
+from foodhub.node.purchased import in_force, is_purchased
 from foodhub.node.rights import desks
 from foodhub.node.settling import SUBSTITUTED, Settlement, all_told, settlement_here
 from foodhub.node.standing import require_standing
@@ -91,15 +92,15 @@ def _unsent(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[tuple[int, C
     if "hub" not in hat.roles and "group" not in hat.roles:
         return
     rows = db.execute(
-        "SELECT o.id, c.local, EXISTS (SELECT 1 FROM purchase p WHERE p.owner = me.ref AND p.cycle = c.local)"
-        " FROM cycle c JOIN party o ON o.ref = c.owner JOIN party me ON me.id = ? WHERE c.closes > ? AND EXISTS"
-        " (SELECT 1 FROM confirmation k WHERE k.cycle = c.local AND k.cycle_owner = o.id AND k.owner = me.ref)",
+        "SELECT o.id, c.local FROM cycle c JOIN party o ON o.ref = c.owner JOIN party me ON me.id = ?"
+        " WHERE c.closes > ? AND EXISTS (SELECT 1 FROM confirmation k"
+        " WHERE k.cycle = c.local AND k.cycle_owner = o.id AND k.owner = me.ref)",
         (hat.member, now - RECENT),
     ).fetchall()
     waiting = [
         (owner, local)
-        for owner, local, bought in rows
-        if not (_has_all if bought else _was_looked_at)(db, hat, (owner, local))
+        for owner, local in rows
+        if not (_has_all if is_purchased(db, hat.member, (owner, local)) else _was_looked_at)(db, hat, (owner, local))
     ]
     ours = desks(db, hat) if waiting else []
     for key in waiting:
@@ -171,30 +172,42 @@ def _send(
     Once some have gone, those go `by_itself` that could not go with them; what else is new since a person sends.
     """
     ordered = _lines(tx.db, cycle, exchange, settled)
-    bought = _bought_from(tx.db, hat, cycle)
-    if by_itself and bought:
+    parts = {
+        (producer, part): some
+        for producer, lines in ordered.items()
+        for part, some in enumerate(in_parts(lines, ROOM - _HEAD), 1)
+    }
+    for held in _held_in(tx.db, hat, cycle):
+        parts.setdefault((held.producer, held.part), [_nothing(line) for line in held.lines])
+    have = {producer for producer, _ in in_force(tx.db, hat.member, cycle.key)}
+    if by_itself and have:
         allocated = {producer for (producer, _), each in settled.allocation.products.items() if each.units}
-        ordered = {producer: ordered[producer] for producer in ordered.keys() & allocated - bought}
+        parts = {key: lines for key, lines in parts.items() if key[0] in allocated - have}
     sent = 0
-    for producer, lines in sorted(ordered.items()):
+    for (producer, part), some in sorted(parts.items()):
         incoming = next((each for each in exchange.incoming if each.producer == producer), None)
         where = (incoming.place, incoming.weighed) if incoming else ("", 0)
-        for part, some in enumerate(in_parts(lines, ROOM - _HEAD), 1):
-            local = purchase_id(cycle.key, producer, part)
-            said = Purchase(local, 1, *cycle.key, producer, part, *where, comment, settled.fingerprint, some)
-            sent += _state(tx, hat, said)
-    note_mute(tx.db, hat, cycle.key, [producer for producer in sorted(ordered) if reader_of(tx.db, producer) is None])
+        local = purchase_id(cycle.key, producer, part)
+        said = Purchase(local, 1, *cycle.key, producer, part, *where, comment, settled.fingerprint, some)
+        sent += _state(tx, hat, said)
+    producers = sorted({producer for producer, _ in parts})
+    note_mute(tx.db, hat, cycle.key, [producer for producer in producers if reader_of(tx.db, producer) is None])
     return sent
 
 
-def _bought_from(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> set[bytes]:
-    """Return the producers that have their purchase order of a cycle."""
+def _nothing(line: PurchaseLine) -> PurchaseLine:
+    """Return a line of a purchase order of which nothing is ordered any more, as its producer has to hear."""
+    return msgspec.structs.replace(line, quantity=0, case=0, cases=0)
+
+
+def _held_in(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> list[Purchase]:
+    """Return the purchase orders of a cycle as they were sent last."""
     rows = db.execute(
-        "SELECT DISTINCT p.producer FROM purchase p JOIN party o ON o.ref = p.owner"
+        "SELECT p.body FROM purchase p JOIN party o ON o.ref = p.owner"
         " WHERE o.id = ? AND p.cycle_owner = ? AND p.cycle = ?",
         (hat.member, *cycle.key),
     )
-    return {producer for (producer,) in rows}
+    return [_purchases.decode(body) for (body,) in rows]
 
 
 def _state(tx: Transaction, hat: Hat, said: Purchase) -> int:

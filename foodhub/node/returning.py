@@ -22,6 +22,7 @@ from foodhub.node.cycles import CycleRow, in_ms, list_cycles
 from foodhub.node.exchanges import exchange_of
 from foodhub.node.hat import Hat
 from foodhub.node.households import reader_of
+from foodhub.node.purchased import in_force
 from foodhub.node.rights import desks, readable_desks
 from foodhub.node.settling import SUBSTITUTED
 from foodhub.node.shelf import Aside, asides_for
@@ -198,15 +199,9 @@ def _kept(line: ConfirmedLine) -> int:
 
 def _ordered(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> dict[bytes, dict[bytes, int]]:
     """Return what was ordered from each producer that has its purchase order, by product."""
-    rows = db.execute(
-        "SELECT p.body FROM purchase p JOIN party m ON m.ref = p.owner"
-        " WHERE m.id = ? AND p.cycle_owner = ? AND p.cycle = ?",
-        (hat.member, *cycle.key),
-    )
     found: defaultdict[bytes, dict[bytes, int]] = defaultdict(dict)
-    for (body,) in rows:
-        part = _purchases.decode(body)
-        found[part.producer] |= {line.product: line.quantity for line in part.lines}
+    for producer, body in in_force(db, hat.member, cycle.key):
+        found[producer] |= {line.product: line.quantity for line in _purchases.decode(body).lines}
     return found
 
 

@@ -20,6 +20,7 @@ from foodhub.node.desk import Desk
 from foodhub.node.hat import Hat
 from foodhub.node.orders import OrderRow
 from foodhub.node.products import product_statement
+from foodhub.node.purchased import is_purchased
 from foodhub.node.purchasing import whole_cases
 from foodhub.node.remarks import consents_in
 from foodhub.node.settling import SUBSTITUTED, next_confirmation, send
@@ -43,8 +44,10 @@ class Substitution:
     asked: bool = False
 
 
-def substitute(tx: Transaction, hat: Hat, order: OrderRow, wanted: Substitution) -> None:
+def substitute(tx: Transaction, hat: Hat, order: OrderRow, wanted: Substitution) -> bool:
     """Give another product in the place of a line of an order that we confirmed.
+
+    Returns whether the purchase orders have gone, so that it is given from what is at hand.
 
     Raises:
         RefusedError: `not_your_desk`, `not_settled`, `no_such_line`, `no_consent`, `not_asked_yet`, `other_product`,
@@ -79,6 +82,7 @@ def substitute(tx: Transaction, hat: Hat, order: OrderRow, wanted: Substitution)
         key=lambda each: (each.producer, each.product),
     )
     send(tx, hat, [next_confirmation(desk.exchange, found, buyer, lines)])
+    return is_purchased(tx.db, hat.member, desk.cycle.key)
 
 
 def _left(line: ConfirmedLine) -> int:
@@ -142,7 +146,7 @@ def _check_supply(db: sqlite3.Connection, hat: Hat, desk: Desk, new: Product, wa
     """Make sure that what is to be ordered from a producer besides is on demand, or set aside for us and left."""
     supplies, key = desk.supplies, wanted.new
     free = supplies.goods(key).on_demand and key not in supplies.aside
-    if free or not supplies.own or has_ordered(db, hat, desk.cycle.key[1]):
+    if free or not supplies.own or is_purchased(db, hat.member, desk.cycle.key):
         return
     told = confirmations_of(db, desk.exchange).values()
     given = sum(line.share for each in told for line in each.lines if (line.producer, line.product) == key)
@@ -154,11 +158,3 @@ def _check_supply(db: sqlite3.Connection, hat: Hat, desk: Desk, new: Product, wa
             name=new.name,
             hub=hat.name,
         )
-
-
-def has_ordered(db: sqlite3.Connection, hat: Hat, cycle: bytes) -> bool:
-    """Say whether the purchase orders of a cycle (its local id) have gone, so that we give what is at hand."""
-    row = db.execute(
-        "SELECT 1 FROM purchase p JOIN party o ON o.ref = p.owner WHERE o.id = ? AND p.cycle = ?", (hat.member, cycle)
-    ).fetchone()
-    return row is not None

@@ -13,6 +13,7 @@ from foodhub.catalog.naming import base32_id, id_of_both
 from foodhub.errors import N_
 from foodhub.node.hat import Hat, shown_name
 from foodhub.node.mute import noted
+from foodhub.node.purchased import is_purchased
 
 UNSEEN = 3_600_000
 """How long (ms) a purchase order may stay unseen before its hub is told to telephone; never past its lead time."""
@@ -139,13 +140,12 @@ def _late(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[Waiting]:
         " LEFT JOIN party w ON w.id = p.cycle_owner LEFT JOIN cycle c ON c.owner = w.ref AND c.local = p.cycle"
         " WHERE o.id = ? AND a.timestamp > ? AND (a.outcome = 'late' AND NOT p.cancelled OR a.outcome = 'received'"
         " AND a.reason = 'late' AND EXISTS (SELECT 1 FROM counted k WHERE k.owner = a.owner"
-        " AND k.cycle_owner = p.cycle_owner AND k.cycle = p.cycle AND k.at > p.timestamp)) AND NOT EXISTS"
-        " (SELECT 1 FROM purchase q WHERE q.owner = a.owner AND q.cycle_owner = p.cycle_owner AND q.cycle = p.cycle)"
+        " AND k.cycle_owner = p.cycle_owner AND k.cycle = p.cycle AND k.at > p.timestamp))"
         " GROUP BY p.cycle_owner, p.cycle ORDER BY 1",
         (hat.member, now - RECENT),
     )
     for cycle, count, *key in rows.fetchall():
-        if _can_change(db, hat, (key[0], key[1]), now):
+        if not is_purchased(db, hat.member, (key[0], key[1])) and _can_change(db, hat, (key[0], key[1]), now):
             yield "orders_late", _LATE, {"cycle": cycle, "n": str(count)}
 
 

@@ -292,10 +292,12 @@ FACTS: dict[type, Fact] = {
     Counted: _whole("counted", Log.TRADE, "cycle_owner cycle at part", rule=counted_faults, roles=_TRADERS),
     Queue: _whole("queue", Log.TRADE, "cycle_owner cycle", rule=queue_faults, roles=_TRADERS),
     Confirmation: _whole(
-        "confirmation", Log.TRADE, "cycle_owner cycle buyer", rule=confirmation_faults, roles=_TRADERS
+        "confirmation", Log.TRADE, "cycle_owner cycle buyer fingerprint", rule=confirmation_faults, roles=_TRADERS
     ),
     Baskets: _whole("baskets", Log.TRADE, "cycle_owner cycle", rule=baskets_faults, roles=frozenset({"group"})),
-    Purchase: _whole("purchase", Log.TRADE, "cycle_owner cycle producer part", rule=purchase_faults, roles=_TRADERS),
+    Purchase: _whole(
+        "purchase", Log.TRADE, "cycle_owner cycle producer part fingerprint", rule=purchase_faults, roles=_TRADERS
+    ),
     PurchaseAnswer: _told(
         _whole(
             "purchase_answer",

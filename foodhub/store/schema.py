@@ -16,8 +16,8 @@ for how many it stands in the payload of the entry at its `place`. An entry that
 """
 
 SEQ_BITS = 32
-SCHEMA_VERSION = 7
-FOLD_VERSION = 6
+SCHEMA_VERSION = 8
+FOLD_VERSION = 7
 APPLICATION_ID = 0x666F6F64
 
 TRUTH = """
@@ -144,9 +144,9 @@ _TRADE = {
     "tally": "cycle_owner b, cycle b, body b",
     "counted": "cycle_owner b, cycle b, at i, part i, body b",
     "queue": "cycle_owner b, cycle b, body b",
-    "confirmation": "cycle_owner b, cycle b, buyer b, body b",
+    "confirmation": "cycle_owner b, cycle b, buyer b, fingerprint b, body b",
     "baskets": "cycle_owner b, cycle b, body b",
-    "purchase": "cycle_owner b, cycle b, producer b, part i, body b",
+    "purchase": "cycle_owner b, cycle b, producer b, part i, fingerprint b, body b",
     "purchase_answer": "hub b, cycle_owner b, cycle b, part i, purchase_version i, state t, body b, told t",
     "contact": "name t, phone t, address t",
     "belong": '"group" b, since i, left i',
@@ -174,12 +174,15 @@ def _table(name: str) -> str:
     return f"CREATE TABLE {name} ({typed}, UNIQUE (owner, local));\n"
 
 
-_SOUGHT = """
+_CONFIRMATIONS_SOUGHT = """
+CREATE INDEX confirmation_to ON confirmation (buyer, arrival);
+CREATE INDEX confirmation_of ON confirmation (cycle, cycle_owner, owner, fingerprint, timestamp, version);
+"""
+_SOUGHT = f"""
 CREATE INDEX placement_at ON placement (hub, arrival, cycle);
 CREATE INDEX allotment_to ON allotment (hub, arrival);
 CREATE INDEX answer_to ON answer (buyer, arrival);
-CREATE INDEX confirmation_to ON confirmation (buyer, arrival);
-CREATE INDEX confirmation_of ON confirmation (cycle, version);
+{_CONFIRMATIONS_SOUGHT}
 CREATE INDEX receipt_of ON receipt (cycle);
 """
 """By what a desk looks for orders, and a buyer for answers, without reading those of all times."""
@@ -277,6 +280,10 @@ DROP TABLE receipt;
     # Their rows hold whole statements, which nothing reads in the form that they had.
     + "DELETE FROM confirmation;\nDELETE FROM baskets;\n",
     6: f"DROP TABLE IF EXISTS queue;\n{_table('queue')}",
+    7: "DROP TABLE confirmation;\nDROP TABLE purchase;\n"
+    + _table("confirmation")
+    + _table("purchase")
+    + _CONFIRMATIONS_SOUGHT,
 }
 """By the version they start from: the statements that bring a database one version on.
 

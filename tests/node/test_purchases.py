@@ -17,6 +17,7 @@ from foodhub.node.cycles import in_ms
 from foodhub.node.hat import Hat
 from foodhub.node.planning import bring
 from foodhub.node.purchase_answers import answer_purchase, mark_seen
+from foodhub.node.purchased import is_purchased
 from foodhub.node.purchases import PurchaseRow, find_purchase, list_purchases
 from foodhub.node.purchasing import GRACE, purchases_due, send_purchases
 from foodhub.node.trade_alerts import UNSEEN, Waiting, trade_alerts
@@ -24,7 +25,7 @@ from foodhub.orders.exchanges import Incoming
 from foodhub.orders.hands import Contact
 from foodhub.orders.statements import derived_id
 from tests.homes import HOUR, Home, Village
-from tests.node.desks import households, stall, wants
+from tests.node.desks import cancels, households, stall, wants
 from tests.pens import CHARTER, Paper, Pen, changed
 from tests.vectors.seeds import carrots
 
@@ -209,8 +210,32 @@ async def bought_anew(village: Village, hub: Home, ann: Home) -> None:
     await village.gossip()
     village.clock.now += HOUR + GRACE
     await village.gossip()
-    await hub.write(send_purchases, hub.hat, await hub.cycle())
+
+
+async def test_who_opens_a_cycle_again_and_changes_nothing_orders_nothing_anew(village: Village) -> None:
+    hub, farm, _, _, _ = await sent(village)
+    (before,) = await purchases(farm)
+    await hub.write(reopen_cycle, hub.hat, await hub.cycle(), village.clock.now + HOUR)
     await village.gossip()
+    village.clock.now += HOUR + GRACE
+    await village.gossip()
+    assert not await hub.read(purchases_due, hub.hat, village.clock.now)
+    assert [row.version for row in await purchases(farm)] == [before.version]
+    assert await hub.read(is_purchased, hub.hat.member, (await hub.cycle()).key)
+
+
+async def test_of_what_nobody_wants_any_more_its_producer_hears_that_nothing_is_ordered(village: Village) -> None:
+    hub, farm, ann, bob, _ = await sent(village)
+    await hub.write(reopen_cycle, hub.hat, await hub.cycle(), village.clock.now + HOUR)
+    await village.gossip()
+    for home in (ann, bob):
+        await cancels(home)
+    await village.gossip()
+    village.clock.now += HOUR + GRACE
+    await village.gossip()
+    (row,) = await purchases(farm)
+    assert {line.quantity for line in row.lines} == {0}
+    assert await farm.write(answer_purchase, farm.hat, row, {}) == "accepted"
 
 
 async def test_a_yes_holds_for_what_the_producer_saw_and_not_for_what_was_ordered_since(village: Village) -> None:
@@ -224,8 +249,6 @@ async def test_a_yes_holds_for_what_the_producer_saw_and_not_for_what_was_ordere
     await ann.order(("Juice", "6"))
     await village.gossip()
     village.clock.now += HOUR + GRACE
-    await village.gossip()
-    await hub.write(send_purchases, hub.hat, await hub.cycle())
     await village.gossip()
     for home in (hub, farm):
         (row,) = await purchases(home)
