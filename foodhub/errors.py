@@ -14,6 +14,19 @@ def N_(message: str) -> str:  # noqa: N802 - gettext's own name for "extract thi
     return message
 
 
+class Unnamed(str):
+    """A household of which no name is known here: English, for logs and programs; front ends say it by its `id`."""
+
+    __slots__ = ("id",)
+    id: str
+
+    def __new__(cls, identity: str) -> "Unnamed":
+        """Return it by the beginning of its id in base32."""
+        made = super().__new__(cls, f"Household {identity}")
+        made.id = identity
+        return made
+
+
 class ExitCode(IntEnum):
     """What a command's exit status says; the numbers are part of the interface."""
 

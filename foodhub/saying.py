@@ -4,13 +4,16 @@ It never decides anything: it turns values into words, and a code that it does n
 """
 
 from collections.abc import Iterable
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from foodhub import words
-from foodhub.errors import N_
+from foodhub.errors import N_, FoodhubError
 from foodhub.money import digits, format_money
 from foodhub.quantity import COUNTED_IN, Unit, format_quantity
 from foodhub.words import _, ngettext
+
+if TYPE_CHECKING:
+    from foodhub.node.alerts import Alert
 
 _SYMBOLS: Final = {"EUR": "€", "GBP": "£", "USD": "$"}
 
@@ -87,7 +90,7 @@ REASONS: Final = {
     "declined": N_("declined by the hub"),
     "accepted_late": N_("late, accepted"),
     "buyers_clock": N_("by the buyer's clock"),
-    "substituted_short": N_("partly substituted, producer is short"),
+    "substituted_short": N_("substituted, producer is short"),
     "undecided": N_("the rest is not decided yet"),
     "open": N_("not decided yet"),
 }
@@ -260,12 +263,18 @@ def statements(said_there: Iterable[tuple[str, str]], most: int = 3) -> str:
         known = [name for name in about if name]
         shown = [*known[:most], "…"] if len(known) > most else known
         parts.append(titled(said(STATEMENTS, kind), ", ".join(shown)))
-    return "; ".join(parts)
+    return together(parts)
 
 
 def titled(title: str, text: str) -> str:
     """Say a title and what belongs to it, with the colon as the language writes it; a title alone has none."""
     return _("{title}: {text}").format(title=title, text=text) if text else title
+
+
+def together(parts: Iterable[str]) -> str:
+    """Say several things in one line: "producer is short; another size may stand in"; what is empty is left out."""
+    # Translators: what stands between two things that are said in one line, with the spaces around it.
+    return _("; ").join(filter(None, parts))
 
 
 def ago(timestamp: int, now: int) -> str:
@@ -292,7 +301,7 @@ def said(table: dict[str, str], code: str) -> str:
 
 def ordered_by(name: str | None, identity: str, written_by: str, told: str) -> str:
     """Say who ordered: a household of somebody else has no name, and what was typed for somebody shows that it was."""
-    whom = name or _("household {id}").format(id=identity[:4])
+    whom = name or words.unnamed(identity[:4])
     if not written_by:
         return whom
     how = said(TOLD, told) if told else _("typed by {name}").format(name=written_by)
@@ -354,7 +363,14 @@ def line_remark(
         why = titled(_("{amount} of it").format(amount=counted(left, per)), why)
     if share is not None and share != confirmed:
         why = titled(_("your share is {share}").format(share=counted(share, per)), why)
-    return "; ".join(filter(None, (why, said(SUBSTITUTES, substitute))))
+    return together((why, said(SUBSTITUTES, substitute)))
+
+
+def warned(alert: "Alert") -> tuple[str, str]:
+    """Say what a person should know, and what to do; of a home with several members also who has to act."""
+    text, hint = words.say(FoodhubError(alert.code, alert.text, alert.hint, **alert.details))
+    # Translators: --as is an option, to be left as it is.
+    return (_('For {name} (--as "{name}"): {text}').format(name=alert.hat, text=text) if alert.hat else text), hint
 
 
 def too_late(amount: int | None, per: str) -> str:

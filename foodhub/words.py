@@ -6,12 +6,12 @@ English is the language of the source, and until `use` is called nothing else is
 """
 
 import os
-from datetime import datetime
+from datetime import date, datetime
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Final
 
-from foodhub.errors import N_, FoodhubError
+from foodhub.errors import N_, FoodhubError, Unnamed
 
 LOGS: Final = {"circuit": N_("members"), "catalog": N_("catalog"), "trade": N_("orders")}
 """What a log is called where a person reads it; its code stays what is typed, and what programs read."""
@@ -24,6 +24,8 @@ _DAYS: Final = (
     N_("Saturday"),
     N_("Sunday"),
 )
+# Translators: the date as your readers write and type it, in the signs of strftime: year, month, day.
+_DATE: Final = N_("%Y-%m-%d")
 _LOCALE = Path(__file__).parent / "locale"
 _spoken = NullTranslations()
 
@@ -74,10 +76,33 @@ def day_name(time: datetime) -> str:
     return _(_DAYS[time.weekday()])
 
 
+def day(time: datetime) -> str:
+    """The date of a time, as the language writes it: "2026-11-26"."""
+    return time.strftime(_(_DATE))
+
+
+def read_day(text: str) -> date | None:
+    """Return the date that `day` writes so, None where it writes none so."""
+    try:
+        return datetime.strptime(text, _(_DATE)).date()  # noqa: DTZ007 - a date has no zone
+    except ValueError:
+        return None
+
+
+def moment(time: datetime) -> str:
+    """A time as tables have it: "2026-11-26 20:00"."""
+    return f"{day(time)} {time:%H:%M}"
+
+
 def full_moment(time: datetime) -> str:
     """A time with a zone, so that nothing about it is left open: "Thursday 2026-11-26 20:00 (Europe/Paris)"."""
     zone = getattr(time.tzinfo, "key", None) or time.tzname() or ""
-    return f"{day_name(time)} {time:%Y-%m-%d %H:%M} ({zone})"
+    return f"{day_name(time)} {moment(time)} ({zone})"
+
+
+def unnamed(identity: str) -> str:
+    """What a household is called whose name is not known here, by the beginning of its id."""
+    return _("Household {id}").format(id=identity)
 
 
 class _Details(dict[str, object]):
@@ -93,6 +118,8 @@ def _shown(name: str, value: object) -> object:
     """A detail as people read it: lists joined, times with day and zone, log names and errors translated too."""
     if isinstance(value, FoodhubError):
         return say(value)[0]
+    if isinstance(value, Unnamed):
+        return unnamed(value.id)
     if isinstance(value, datetime):
         return full_moment(value)
     if isinstance(value, list | tuple):

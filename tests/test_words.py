@@ -2,6 +2,7 @@
 
 import string
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,15 @@ def test_a_list_is_joined_and_an_error_inside_an_error_is_translated() -> None:
     error = FoodhubError("many", "{faults} / {names}", faults=[inner, inner], names=("a", 2))
     said = words._(NO_INVITE)
     assert words.say(error) == (f"{said}, {said} / a, 2", "")
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_date_is_read_as_it_is_written(language: str) -> None:
+    words.use(language)
+    time = datetime(2026, 12, 1, 20, 30, tzinfo=UTC)
+    assert words.moment(time) == {"en": "2026-12-01 20:30", "fr": "01/12/2026 20:30"}[language]
+    assert words.read_day(words.day(time)) == time.date()
+    assert words.read_day("12.2026") is None
 
 
 def test_a_log_is_said_by_its_name_and_a_file_of_that_name_as_it_is() -> None:

@@ -36,7 +36,7 @@ _MISSING: Final[dict[Kind, tuple[str, str]]] = {
 _CALLED: Final[dict[Kind, str]] = {
     "product": N_("Name it by the beginning of its id, its sku, or its name."),
     "order": N_("Name it by its number, or whose it is."),
-    "purchase": N_("Name it by its number, its producer or its cycle."),
+    "purchase": N_("Name it by its number, its hub, its producer or its cycle."),
     "standing": N_("Name it by its hub, or the beginning of its id."),
 }
 
@@ -93,7 +93,7 @@ def find(candidates: Iterable[T], text: str, view: Callable[[T], Named], kind: K
     """Return the one candidate that `text` names; the first of these ways that any candidate fits decides.
 
     The whole id; the whole sku or name (alone or with `extra`); the beginning of the id (4 characters or more) or of
-    the name; the beginning of a word of the name. Case and accents do not matter.
+    the name; the beginning of a word of the name or of `extra`. Case and accents do not matter.
 
     Raises:
         NotThereError: `no_such_product` and its kin, with near names in the hint.
@@ -116,17 +116,23 @@ def _ways(names: Sequence[Named], text: str) -> Iterator[list[int]]:
         return
     yield [index for index, named in enumerate(names) if named.id == wanted]
     prefix = wanted if _ID_PREFIX.fullmatch(wanted) else None
-    folded = [(fold(named.sku), fold(named.name), fold(f"{named.name} {named.extra}")) for named in names]
+    folded = [_forms(named) for named in names]
     # A sku and a name count alike: else a seller could take another's orders by using their product's name as a sku.
     yield [index for index, forms in enumerate(folded) if wanted in forms]
     yield [
         index
         for index, (named, forms) in enumerate(zip(names, folded, strict=True))
-        if forms[2].startswith(wanted) or (prefix is not None and named.id.startswith(prefix))
+        if any(form.startswith(wanted) for form in forms[2:]) or (prefix is not None and named.id.startswith(prefix))
     ]
     # Any part of a name would let a slip of the finger name another product: "x" stands in one, "ait" in another.
     beginning = re.compile(rf"(?<![^\W_]){re.escape(wanted)}")
-    yield [index for index, forms in enumerate(folded) if beginning.search(forms[1])]
+    yield [index for index, forms in enumerate(folded) if beginning.search(forms[2])]
+
+
+def _forms(named: Named) -> tuple[str, str, str, str]:
+    """Return what a thing may be called whole, folded: sku, name, and name with `extra` as typed and as shown."""
+    shown = full_name(named.name, named.extra)
+    return fold(named.sku), fold(named.name), fold(f"{named.name} {named.extra}"), fold(shown)
 
 
 def _ambiguous(text: str, names: Sequence[Named]) -> UsageError:
@@ -145,7 +151,7 @@ def _ambiguous(text: str, names: Sequence[Named]) -> UsageError:
 def _missing(kind: Kind, text: str, names: Sequence[Named]) -> FoodhubError:
     code, message = _MISSING[kind]
     by_form = {fold(named.name): named.name for named in names}
-    near = [by_form[form] for form in get_close_matches(fold(text), by_form, n=3)]
+    near = [by_form[form] for form in get_close_matches(fold(text), by_form, n=3) if form]
     hint = N_("Near it: {near}.") if near else _CALLED.get(kind, N_("Name it by its name, or the beginning of its id."))
     return NotThereError(code, message, hint, text=text[:60], near=", ".join(near), suggestions=near)
 

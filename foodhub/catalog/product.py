@@ -27,6 +27,7 @@ __all__ = [
     "ordered_quantity",
     "ordered_unit",
     "product_id",
+    "quantity_in_steps",
     "stock_faults",
 ]
 
@@ -170,14 +171,7 @@ def ordered_quantity(product: Product, text: str) -> int:
             weight or volume, `wrong_unit` for kilograms of pieces and the like.
         RefusedError: `not_in_steps` when it is not a positive multiple of the step, `too_much` above `MOST_ORDERED`.
     """
-    amount, unit = parse_quantity(text)
-    wanted = ordered_unit(product)
-    if unit is None and wanted != "piece":
-        raise _bare(product, amount)
-    if unit not in {None, wanted}:
-        raise _wrong_unit(product, text)
-    if amount == 0 or amount % product.step:
-        raise _not_in_steps(product, amount)
+    amount, wanted = quantity_in_steps(product, text), ordered_unit(product)
     if amount > MOST_ORDERED[wanted]:
         raise RefusedError(
             "too_much",
@@ -187,6 +181,23 @@ def ordered_quantity(product: Product, text: str) -> int:
             name=product.name,
             most=_typed(product, MOST_ORDERED[wanted]),
         )
+    return amount
+
+
+def quantity_in_steps(product: Product, text: str) -> int:
+    """Read how much of the product somebody means, however much that is; returns pieces, g or ml.
+
+    Raises:
+        UsageError, RefusedError: see `ordered_quantity`, but for `too_much`.
+    """
+    amount, unit = parse_quantity(text)
+    wanted = ordered_unit(product)
+    if unit is None and wanted != "piece":
+        raise _bare(product, amount)
+    if unit not in {None, wanted}:
+        raise _wrong_unit(product, text)
+    if amount == 0 or amount % product.step:
+        raise _not_in_steps(product, amount)
     return amount
 
 

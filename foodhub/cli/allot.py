@@ -149,4 +149,6 @@ def _asked_back(row: AllotmentRow) -> str:
     """Say how much a hub is asked to keep at most, "" where it holds no more than that."""
     if row.lowered is None or row.lowered >= row.set_aside:
         return ""
+    if row.promised >= row.set_aside:
+        return _("all of it is promised")
     return _("to keep {amount}").format(amount=quantity(row.lowered, row.unit))

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from foodhub.saying import quantity
-from foodhub.words import _
+from foodhub.words import _, moment
 
 
 def content(value: int, unit: str, per: str, name: str) -> str:
@@ -13,11 +13,6 @@ def content(value: int, unit: str, per: str, name: str) -> str:
     if unit == "piece":
         return f"{value} {name}".strip() if value != 1 else name
     return " ".join(part for part in (quantity(value, unit), name) if part)
-
-
-def moment(time: datetime) -> str:
-    """Write a time for a table: "2026-11-26 20:00"."""
-    return time.strftime("%Y-%m-%d %H:%M")
 
 
 def span(begins: datetime, ends: datetime) -> str:

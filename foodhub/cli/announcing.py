@@ -11,7 +11,7 @@ from foodhub.node.hat import choose_hat
 from foodhub.node.home import now
 from foodhub.node.overview import find_any
 from foodhub.node.reading import open_reading
-from foodhub.words import _, day_name, ngettext
+from foodhub.words import _, day, day_name, ngettext
 
 
 @command(
@@ -57,7 +57,7 @@ def announcement(found: Announcement) -> str:
 
 def _moment(time: datetime) -> str:
     """Write a time with its weekday: "Thursday 2026-11-26 20:00"."""
-    return f"{day_name(time)} {time:%Y-%m-%d} {_clock(time)}"
+    return f"{day_name(time)} {day(time)} {_clock(time)}"
 
 
 def _clock(time: datetime) -> str:

@@ -4,6 +4,7 @@ Nobody's silence is a yes: where nobody can be asked, what is asked before signi
 """
 
 import sys
+import termios
 from collections.abc import Sequence
 
 import click
@@ -30,6 +31,7 @@ def confirm(call: Call, hat: str, what: str) -> None:
         return
     call.say_notes()
     talk(what)
+    _forget_typed_ahead()
     # Translators: "y" in the brackets is what one types; keep it among the letters of the next text.
     answer = _answer(_("{name} signs this. Go on? [y/N]").format(name=hat))
     # Translators: the words that mean yes, the short one first.
@@ -55,20 +57,27 @@ def choose(call: Call, question: str, choices: Sequence[tuple[str, str]]) -> str
     """Let the user choose one of (word, what it means); None when nobody is there to ask.
 
     Raises:
-        UsageError: `bad_choice`, when the answer is none of them.
+        UsageError: `bad_choice`, when there is no answer; one that is none of them is asked again.
     """
     if not on_terminal():
         return None
     call.say_notes()
     talk(question)
     for number, (word, meaning) in enumerate(choices, 1):
-        click.echo(f"  {number}  {word:<8}  {meaning}", err=True)
-    answer = _answer(">").casefold()
-    for number, (word, _meaning) in enumerate(choices, 1):
-        if answer in {word, str(number)}:
-            return word
+        talk(f"  {number}  {word:<8}  {meaning}")
     words = ", ".join(word for word, _meaning in choices)
-    raise UsageError("bad_choice", N_('"{name}" is none of: {choices}.'), name=answer, choices=words)
+    while answer := _answer(">").casefold():
+        for number, (word, _meaning) in enumerate(choices, 1):
+            if answer in {word, str(number)}:
+                return word
+        talk(_("Write the number before it, or one of: {choices}.").format(choices=words))
+    raise UsageError("bad_choice", N_("Nothing was chosen of: {choices}."), choices=words)
+
+
+def _forget_typed_ahead() -> None:
+    """Drop what was typed before the question could be read: it is no answer to it."""
+    if sys.stdin.isatty():
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
 def _answer(prompt: str) -> str:

@@ -18,15 +18,14 @@ from foodhub.cli.asking import on_terminal
 from foodhub.cli.bar import Bar
 from foodhub.cli.beginning import UNSEALED
 from foodhub.cli.call import Call
-from foodhub.cli.command import argument, command, option, pass_call
-from foodhub.cli.output import cell, say, show
+from foodhub.cli.command import FILE, argument, command, option, pass_call
+from foodhub.cli.output import cell, facts, say, show
 from foodhub.errors import N_, UsageError
 from foodhub.node.backup import RESTORED, Backup, back_up, check_free, check_target, clean_passphrase
 from foodhub.node.backup import restore as restore_home
 from foodhub.words import _, full_moment, ngettext
 
 T = TypeVar("T")
-_FILE = click.Path(path_type=Path, dir_okay=False)
 _VARIABLE = "FOODHUB_PASSPHRASE"
 _SAID = {
     "copy": N_("Copying the database…"),
@@ -36,7 +35,7 @@ _SAID = {
     "check": N_("Checking…"),
     "fold": N_("Working out what is shown…"),
 }
-_PASSPHRASE_FILE = N_("Read the passphrase from the first line of this file (else from FOODHUB_PASSPHRASE).")
+_PASSPHRASEFILE = N_("Read the passphrase from the first line of this file (else from FOODHUB_PASSPHRASE).")
 
 
 @command(
@@ -48,9 +47,9 @@ _PASSPHRASE_FILE = N_("Read the passphrase from the first line of this file (els
     ),
     up_to_date=False,
 )
-@argument("file", type=_FILE)
+@argument("file", type=FILE)
 @option("--force", is_flag=True, help=N_("Replace the file if it is there."))
-@option("--passphrase-file", type=_FILE, metavar="FILE", help=_PASSPHRASE_FILE)
+@option("--passphrase-file", type=FILE, metavar="FILE", help=_PASSPHRASEFILE)
 @pass_call
 def backup(call: Call, file: Path, force: bool, passphrase_file: Path | None) -> None:
     """Write a backup."""
@@ -63,7 +62,7 @@ def backup(call: Call, file: Path, force: bool, passphrase_file: Path | None) ->
         raise UsageError("bad_place", message, hint, file=str(file)) from None
 
     def draw() -> None:
-        say(_("{file}: {counts}.").format(file=cell(file), counts=_counts(made)))
+        facts([(_("backup"), file), (_("contents"), _counts(made))])
         call.note(_("The keys of this home are not in it. To get the home back: foodhub restore FILE --home DIR"))
 
     show(call, made, draw)
@@ -77,8 +76,8 @@ def backup(call: Call, file: Path, force: bool, passphrase_file: Path | None) ->
         " further device, or recover it with the 24 words."
     ),
 )
-@argument("file", type=_FILE)
-@option("--passphrase-file", type=_FILE, metavar="FILE", help=_PASSPHRASE_FILE)
+@argument("file", type=FILE)
+@option("--passphrase-file", type=FILE, metavar="FILE", help=_PASSPHRASEFILE)
 @pass_call
 def restore(call: Call, file: Path, passphrase_file: Path | None) -> None:
     """Restore a backup."""

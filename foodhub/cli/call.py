@@ -45,6 +45,10 @@ class Call:
             self.end_progress()
             talk(text)
 
+    def note_last(self, text: str) -> None:
+        """Tell the user something that is no data, behind all else that the command says."""
+        self._waiting.append(text)
+
     def say_notes(self) -> None:
         """Say what had to wait: at the end, or before a question."""
         self.end_progress()

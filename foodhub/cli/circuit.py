@@ -13,7 +13,7 @@ from foodhub.circuit.invite import read_code
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.codes import in_pieces, joined
-from foodhub.cli.command import argument, command, option, pass_call
+from foodhub.cli.command import FILE, argument, command, option, pass_call
 from foodhub.cli.output import cell, facts, say, show, table, text_lines
 from foodhub.cli.running import Pen, pen, run
 from foodhub.errors import N_, UsageError
@@ -21,7 +21,7 @@ from foodhub.node import knocking, live, setup, state
 from foodhub.node.reading import read
 from foodhub.node.standing import require_standing
 from foodhub.saying import roles
-from foodhub.words import _
+from foodhub.words import _, day
 
 KNOWN_SECONDS = 3.0
 """How long an invite waits to be known elsewhere, before it is printed as not known yet."""
@@ -52,7 +52,7 @@ def text_of(path: Path) -> str:
 @argument("name")
 @option(
     "--charter",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     metavar="FILE",
     help=N_("The charter, as a text file."),
 )
@@ -60,18 +60,26 @@ def text_of(path: Path) -> str:
 @pass_call
 def circuit_found(call: Call, name: str, charter: Path | None, currency: str) -> None:
     """Found a circuit."""
-    found = run(_found(call, setup.check_name(name), text_of(charter) if charter else None, currency.upper()))
+    text = text_of(charter) if charter else _(setup.DEFAULT_CHARTER)
+    found = run(_found(call, setup.check_name(name), text, currency.upper()))
     show(call, found, lambda: say(_('The circuit "{name}" is founded; its id is {id}.').format(**found)))
     if not (call.json or call.dry_run):
         call.note(_("Next: foodhub node run, and beside it: foodhub circuit invite --role ROLE"))
 
 
-async def _found(call: Call, name: str, charter: str | None, currency: str) -> dict[str, Any]:
-    async with pen(call) as held:
+async def _found(call: Call, name: str, charter: str, currency: str) -> dict[str, Any]:
+    async with pen(call, tells_reach=True) as held:
         await held.node.rehearse(setup.found, held.hat, name, charter, currency)
-        confirm(call, held.hat.name, _('Found the circuit "{name}"; a home has one circuit.').format(name=name))
+        question = _('Found the circuit "{name}"; a home has one circuit.').format(name=name)
+        confirm(call, held.hat.name, f"{titled_charter(name, charter)}\n\n{question}")
         identity = await held.sign(setup.found, name, charter, currency)
     return {"id": base32_id(identity), "name": name, "currency": currency}
+
+
+def titled_charter(circuit: str, charter: str) -> str:
+    """Return a charter under a title, as it is read before it is signed."""
+    title = _('The charter of "{circuit}":').format(circuit=circuit)
+    return f"{title}\n\n{text_lines(charter)}"
 
 
 @command(
@@ -105,7 +113,7 @@ def circuit_invite(call: Call, roles: tuple[str, ...], days: int) -> None:
 
 async def _invite(call: Call, roles: list[str], days: int) -> dict[str, Any]:
     process = live.process(call.home)
-    async with pen(call) as held:
+    async with pen(call, tells_reach=True) as held:
         await held.node.read(require_standing, held.hat)
         addresses = process.addresses if process else await held.node.read(knocking.remembered_addresses)
         code = await held.sign(setup.invite, roles, addresses, days)
@@ -187,7 +195,7 @@ def circuit_members(call: Call) -> None:
                 row.name or _("(private)"),
                 _("removed") if row.removed else roles(row.roles) or _("no role"),
                 row.rank or "",
-                row.joined_at.astimezone().strftime("%Y-%m-%d"),
+                day(row.joined_at.astimezone()),
                 row.id[:8],
             )
             for row in rows
@@ -207,6 +215,6 @@ def circuit_show(call: Call) -> None:
     def draw() -> None:
         facts([(_("circuit"), row.name), (_("id"), row.id), (_("currency"), row.currency), (_("members"), row.members)])
         say()
-        say(text_lines(row.charter))
+        say(titled_charter(row.name, row.charter))
 
     show(call, row, draw)

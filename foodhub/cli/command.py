@@ -9,16 +9,23 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from foodhub.cli.beginning import see_to
 from foodhub.cli.call import Call
+from foodhub.cli.placeholders import placeholders
 from foodhub.cli.table import Entry, entry
 from foodhub.cli.upgrading import bring_up_to_date
-from foodhub.errors import N_
+from foodhub.errors import N_, UsageError
 from foodhub.words import _
+
+# Whether a file can be read is known when it is opened; what the system then says of it has a sentence of ours.
+FILE: Final = click.Path(path_type=Path, dir_okay=False, readable=False)
+"""The type of an argument or option that names a file, which need not be there."""
+_FOLDER: Final = click.Path(path_type=Path, file_okay=False, readable=False)
+_SEE_HELP: Final = N_("See: {command} --help")
 
 
 class Option(click.Option):
@@ -30,7 +37,7 @@ class Option(click.Option):
         if record is None:
             return None
         parts = [_(self.help) if self.help else "", _range_of(self.type), _("(required)") if self.required else ""]
-        return record[0], " ".join(part for part in parts if part)
+        return placeholders(record[0]), " ".join(part for part in parts if part)
 
 
 def _range_of(kind: object) -> str:
@@ -60,7 +67,7 @@ def everywhere() -> list[click.Parameter]:
             "--home",
             field="chosen_home",
             metavar="DIR",
-            type=click.Path(path_type=Path, file_okay=False),
+            type=_FOLDER,
             help=N_("The home to work on (else FOODHUB_HOME, else the platform's folder for data)."),
         ),
         _kept(
@@ -103,6 +110,18 @@ class _Speaking(click.Command):
     entry: Entry
     more: str = ""
     examples: Sequence[str] = ()
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words; an error of reading knows of which command it is."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return the pieces of the usage line, in the language spoken."""
+        return [placeholders(piece) for piece in super().collect_usage_pieces(ctx)]
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the usage line."""
@@ -151,6 +170,21 @@ class Command(_Speaking):
     """A command of the table; without `up_to_date` it takes a home as it is, damaged or of an older program."""
 
     up_to_date = True
+    # What is too much is said below in our own words: click has no class of its own for it.
+    allow_extra_args = True
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words, and refuse what stands behind the last argument."""
+        more = super().parse_args(ctx, args)
+        if more:
+            raise UsageError(
+                "usage",
+                N_("That is more than the command takes: {words}"),
+                N_("Put quotes around what has spaces. See: {command} --help"),
+                words=" ".join(more),
+                command=ctx.command_path,
+            )
+        return more
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands of the same name first, if it has any: `allot` alone, and `allot request`."""
@@ -204,23 +238,26 @@ class Group(_Speaking, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that the first word names; an unknown one is an error of ours, with what is near."""
-        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            raise UnknownCommand(args[0], self.list_commands(ctx), ctx)
+        """Find the command that the first word names.
+
+        Raises:
+            UsageError: `no_such_command`, with what is near.
+        """
+        if self.get_command(ctx, args[0]) is None:
+            raise _no_such_command(args[0], self.list_commands(ctx), ctx.command_path)
         name, found, rest = super().resolve_command(ctx, args)
         if isinstance(found, Group) and found.own is not None and not (rest and rest[0] in found.entry.commands):
             return name, found.own, rest
         return name, found, rest
 
 
-class UnknownCommand(click.UsageError):
-    """A word that is no command; `known` are those that are."""
+def _no_such_command(word: str, known: Sequence[str], path: str) -> UsageError:
+    from difflib import get_close_matches
 
-    def __init__(self, word: str, known: Sequence[str], ctx: click.Context) -> None:
-        """Keep what is needed to say it."""
-        super().__init__(word, ctx)
-        self.word = word
-        self.known = known
+    near = get_close_matches(word, known, n=3)
+    hint = N_("Did you mean {near}? {command} --help lists all.") if near else _SEE_HELP
+    text = N_('There is no command "{word}".')
+    return UsageError("no_such_command", text, hint, word=word, near=", ".join(near), command=path)
 
 
 def _exists(found: Entry) -> bool:

@@ -73,8 +73,9 @@ def contact_show(call: Call, name: str | None) -> None:
     if row is None:
         raise NotThereError(
             "no_card",
-            N_("There is no contact card that this home may read."),
-            N_("Write your own with: foodhub contact set --name NAME"),
+            N_("There is no contact card of {name} that this home may read.") if name else N_("You have no card."),
+            N_("Write your own with: foodhub contact set --name NAME. Those of others: foodhub contact show NAME"),
+            name=name or "",
         )
     show(call, row, lambda: _draw(row))
 

@@ -14,7 +14,7 @@ from foodhub.errors import N_, UsageError
 from foodhub.node.cycles import CycleRow, moment
 from foodhub.node.drafts import Copy, clone_cycle, drop_draft, publish
 from foodhub.node.rejoining import set_again
-from foodhub.node.repeating import coming_by, end_repeat, next_openings, repeat_cycle
+from foodhub.node.repeating import coming_by, end_repeat, next_openings, repeat_cycle, repeat_of
 from foodhub.words import _, full_moment, ngettext
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def cycle_clone(call: Call, /, cycle: str, **given: Any) -> None:
     def work(tx: "Transaction", hat: "Hat", row: CycleRow) -> CycleRow:
         opens = when(given["opens"], row) if given["opens"] is not None else None
         begins = moment(opens, row.zone) if opens is not None else None
-        closes = when(given["closes"], row, begins) if given["closes"] is not None else None
+        closes = when(given["closes"], row, begins, end=True) if given["closes"] is not None else None
         return clone_cycle(tx, hat, row.key[1], Copy(name, given["weeks"], opens, closes, given["draft"]))
 
     text = _('Make an order cycle like "{name}".')
@@ -134,11 +134,17 @@ def cycle_repeat(call: Call, /, cycle: str, **given: Any) -> None:
             return _with_coordinator(tx, hat, row, given)
         if given["end"]:
             made = coming_by(tx.db, hat, end_repeat(tx, hat, local), tx.now)
-            return {"cycle": row.name, "weeks": 0, "next": [], "made": [each.name for each in made], "own": True}
-        until = when(given["until"], row) if given["until"] is not None else 0
+            names = [each.name for each in made]
+            return {"cycle": row.name, "weeks": 0, "next": [], "more": False, "made": names, "own": True}
+        until = when(given["until"], row, end=True) if given["until"] is not None else 0
+        before = repeat_of(tx.db, hat.member, local)
+        coming = coming_by(tx.db, hat, before, tx.now) if before is not None else []
         rule = repeat_cycle(tx, hat, local, given["weeks"], skipped, until)
-        opens = [moment(time, row.zone) for time in next_openings(tx.db, hat.member, rule, SHOWN)]
-        return {"cycle": row.name, "weeks": rule.weeks, "next": opens, "made": [], "own": True}
+        kept = {each.id for each in coming_by(tx.db, hat, rule, tx.now)}
+        stale = [each.name for each in coming if each.id not in kept]
+        opens = [moment(time, row.zone) for time in next_openings(tx.db, hat.member, rule, SHOWN + 1)]
+        shown = {"next": opens[:SHOWN], "more": len(opens) > SHOWN}
+        return {"cycle": row.name, "weeks": rule.weeks, **shown, "made": stale, "own": True}
 
     found = run(change_own(call, cycle, work, lambda row: _what(row, given)))
 
@@ -162,7 +168,7 @@ def _with_coordinator(tx: "Transaction", hat: "Hat", row: CycleRow, given: dict[
             hub=row.hub,
         )
     last = set_again(tx, hat, row, comes=not given["end"])
-    return {"cycle": last.name, "weeks": 0 if given["end"] else 1, "next": [], "made": [], "own": False}
+    return {"cycle": last.name, "weeks": 0 if given["end"] else 1, "next": [], "more": False, "made": [], "own": False}
 
 
 def _what(row: CycleRow, given: dict[str, Any]) -> str:
@@ -187,8 +193,8 @@ def _ended(found: dict[str, Any]) -> str:
 def _coming(found: dict[str, Any]) -> str:
     if not found["own"]:
         return _('When "{name}" comes again, you sell in it likewise.').format(name=found["cycle"])
-    times = "\n".join(f"  {full_moment(time)}" for time in found["next"])
-    return _('"{name}" opens again:').format(name=found["cycle"]) + f"\n{times}"
+    times = [f"  {full_moment(time)}" for time in found["next"]] + ["  …"] * found["more"]
+    return "\n".join([_('"{name}" opens again:').format(name=found["cycle"]), *times])
 
 
 def _day(text: str) -> int:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
+from foodhub.catalog.naming import base32_id
 from foodhub.cli.asking import choose, confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
@@ -58,7 +59,7 @@ def cycle_new(call: Call, name: str, opens: str, closes: str, sale: str | None, 
     place = zone_named(zone)
     present = datetime.now(UTC)
     begins = read_when(opens, present, place)
-    window = (begins, read_when(closes, behind(closes, begins), place))
+    window = (begins, read_when(closes, behind(closes, begins), place, end=True))
     row = run(_new(call, check_name(name), window, place.key, sale, draft=draft))
     text = _('Every producer may bring goods into it. Say who does: foodhub cycle bring "{name}" PRODUCER')
     call.note(text.format(name=row.name))
@@ -100,6 +101,10 @@ async def _new(
         said = [_("opens {time}"), _("closes {time}")]
         shown = [text.format(time=full_moment(time)) for text, time in zip(said, window, strict=True)]
         call.note("\n".join(shown))
+        rows = await held.node.read(list_cycles, now())
+        if any(row.name == name and row.hub_id == base32_id(held.hat.member) for row in rows):
+            text = _('There is a cycle "{name}" of yours already: whoever names it has to say which by its id.')
+            call.note(text.format(name=name))
         chosen = sale or ask_sale(call)
         await held.node.rehearse(make, held.hat, chosen)
         text = (
@@ -143,9 +148,12 @@ async def change_cycle(
     return await change_own(call, name, whole, what)
 
 
-def when(text: str, row: CycleRow, after: datetime | None = None) -> int:
-    """Return a time (ms) that somebody typed for a cycle: of its zone, and the next one behind `after` (else now)."""
-    found = read_when(text, after or datetime.now(UTC), zone_of(row.zone))
+def when(text: str, row: CycleRow, after: datetime | None = None, *, end: bool = False) -> int:
+    """Return a time (ms) that somebody typed for a cycle: of its zone, and the next one behind `after` (else now).
+
+    A day without a time is its beginning, or its `end`.
+    """
+    found = read_when(text, after or datetime.now(UTC), zone_of(row.zone), end=end)
     return int(found.timestamp() * 1000)
 
 
@@ -168,7 +176,7 @@ def ask_sale(call: Call) -> str:
 
 def closing(text: str, row: CycleRow) -> int:
     """Return a closing time (ms) as typed for a cycle."""
-    return when(text, row, behind(text, row.opens))
+    return when(text, row, behind(text, row.opens), end=True)
 
 
 def behind(text: str, opens: datetime) -> datetime:

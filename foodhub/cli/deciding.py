@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from foodhub.catalog.naming import id_bytes
+from foodhub.catalog.naming import find, id_bytes
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
@@ -13,16 +13,20 @@ from foodhub.cli.desk import draw_desk
 from foodhub.cli.order import draw_order
 from foodhub.cli.output import plain, say, show
 from foodhub.cli.running import pen, run
-from foodhub.errors import N_
+from foodhub.errors import N_, NotThereError
 from foodhub.node.application import Transaction
 from foodhub.node.cycles import find_cycle
 from foodhub.node.deciding import accept_late, confirm_order, decide, decline_order
 from foodhub.node.desk_view import DeskRow, desk_row
 from foodhub.node.hat import Hat
 from foodhub.node.home import now
+from foodhub.node.late_effect import Loss, losses_by
 from foodhub.node.orders import OrderRow, confirmed_version, find_order, line_of, list_orders
 from foodhub.node.products import find_product, read_count
+from foodhub.node.reading import Connection
+from foodhub.node.receipts import BY_HAND
 from foodhub.node.substituting import Substitution, substitute
+from foodhub.saying import counted
 from foodhub.words import _
 
 
@@ -36,10 +40,21 @@ from foodhub.words import _
 @pass_call
 def order_accept_late(call: Call, order: str) -> None:
     """Accept a late order."""
-    done = run(_acted(call, order, accept_late, _("Let the late order {number} of {customer} count.")))
+    lost: list[Loss] = []
+    text = _("Let the late order {number} of {customer} count.")
+    done = run(_acted(call, order, accept_late, text, _is_late, lost.extend))
     if not call.dry_run:
         call.note("\n".join(_accepted(done)))
+    for each in lost:
+        call.note(_less(each))
     show(call, done.after, lambda: draw_order(done.after))
+
+
+def _less(row: Loss) -> str:
+    text = _("{customer} then gets {after} instead of {before} of {product}.")
+    before, after = counted(row.before, row.price_per), counted(row.after, row.price_per)
+    whom = row.customer or _("household {id}").format(id=row.customer_id[:4])
+    return text.format(customer=whom, before=before, after=after, product=row.product)
 
 
 def _accepted(done: "Done") -> tuple[str, str]:
@@ -70,7 +85,7 @@ _FOLLOWS = N_("The new confirmation, sealed to {customer}, follows by itself; un
 @pass_call
 def order_confirm(call: Call, order: str) -> None:
     """Confirm an order by hand."""
-    _act(call, order, confirm_order, _("Confirm the order {number} of {customer}."))
+    _act(call, order, confirm_order, _("Confirm the order {number} of {customer}."), _waits)
 
 
 @command(
@@ -83,12 +98,30 @@ def order_confirm(call: Call, order: str) -> None:
 @pass_call
 def order_decline(call: Call, order: str) -> None:
     """Decline an order."""
-    _act(call, order, decline_order, _("Decline the order {number} of {customer}."))
+    _act(call, order, decline_order, _("Decline the order {number} of {customer}."), _waits)
 
 
-def _act(call: Call, order: str, work: Callable[[Transaction, Hat, OrderRow], Any], text: str) -> None:
+def _waits(row: OrderRow) -> bool:
+    return any(line.reason == BY_HAND for line in row.lines)
+
+
+def _is_late(row: OrderRow) -> bool:
+    return row.state == "late" or not {"late", "late_change"}.isdisjoint(row.partly)
+
+
+def _any(_row: OrderRow) -> bool:
+    return True
+
+
+def _act(
+    call: Call,
+    order: str,
+    work: Callable[[Transaction, Hat, OrderRow], Any],
+    text: str,
+    waits: Callable[[OrderRow], bool] = _any,
+) -> None:
     """Do something with an order that we got, after a question, and show it as it is then."""
-    row = run(_acted(call, order, work, text)).after
+    row = run(_acted(call, order, work, text, waits)).after
     show(call, row, lambda: draw_order(row))
 
 
@@ -100,9 +133,20 @@ class Done(NamedTuple):
     told: bool
 
 
-async def _acted(call: Call, order: str, work: Callable[[Transaction, Hat, OrderRow], Any], text: str) -> Done:
+async def _acted(
+    call: Call,
+    order: str,
+    work: Callable[[Transaction, Hat, OrderRow], Any],
+    text: str,
+    waits: Callable[[OrderRow], bool],
+    loses: Callable[[list[Loss]], None] | None = None,
+) -> Done:
+    """Do something with an order that was named, first of all among those that wait for it.
+
+    Of a late one that is accepted, what others lose by it is said before it is signed, and told to `loses`.
+    """
     async with pen(call) as held:
-        row = await held.node.read(find_order, held.hat, order, now())
+        row = await held.node.read(_find, held.hat, order, waits)
         version = await held.node.read(confirmed_version, row)
 
         def act(tx: Transaction, hat: Hat) -> OrderRow:
@@ -110,12 +154,25 @@ async def _acted(call: Call, order: str, work: Callable[[Transaction, Hat, Order
             return next(each for each in list_orders(tx.db, hat, tx.now) if each.id == row.id)
 
         await held.node.rehearse(act, held.hat)
-        confirm(call, held.hat.name, text.format(number=row.number, customer=_customer(row)))
+        lost = await held.node.rehearse(losses_by, held.hat, row) if loses is not None else []
+        said = text.format(number=row.number, customer=_customer(row))
+        confirm(call, held.hat.name, "\n".join([said, *map(_less, lost)]))
         after = await held.sign(act)
+        if loses is not None:
+            loses(lost)
         if not call.dry_run:
             await held.do_duties()
             after = await held.node.read(find_order, held.hat, row.id, now())
         return Done(row, after, await held.node.read(confirmed_version, row) > version)
+
+
+def _find(db: Connection, hat: Hat, text: str, waits: Callable[[OrderRow], bool]) -> OrderRow:
+    present = now()
+    try:
+        waiting = [row for row in list_orders(db, hat, present) if waits(row)]
+        return find(waiting, text, lambda order: order.named, "order")
+    except NotThereError:
+        return find_order(db, hat, text, present)
 
 
 def _customer(row: OrderRow) -> str:

@@ -21,6 +21,7 @@ import click
 
 from foodhub.catalog.ofn import read
 from foodhub.cli.command import command, option
+from foodhub.cli.talk import folded
 from foodhub.errors import N_, FoodhubError
 from foodhub.node import (
     allotments,
@@ -44,7 +45,7 @@ from foodhub.node.application import Node, now, open_node
 from foodhub.node.hat import Hat, hats
 from foodhub.node.network import network
 from foodhub.node.recovery import confirm_words
-from foodhub.saying import money, titled
+from foodhub.saying import money, titled, together
 from foodhub.words import _, full_moment, ngettext
 
 T = TypeVar("T")
@@ -82,7 +83,8 @@ class Demo:
         began = time.monotonic()
         result, seen = await work
         self.steps += 1
-        click.echo(f"{self.steps:2}. {title}\n      {seen}  ({time.monotonic() - began:.2f} s)")
+        text = f"{self.steps:2}. {title}\n      {seen}  ({time.monotonic() - began:.2f} s)"
+        click.echo(folded(text) if sys.stdout.isatty() else text)
         return result
 
     async def until(self, node: Node, condition: Callable[..., Any], *arguments: Any) -> Any:
@@ -281,7 +283,7 @@ async def privacy(demo: Demo) -> tuple[None, str]:
     if opened:
         raise DemoError("demo_failed", N_("A producer could read an order."))
     rows = [row for row in await demo.farm.read(allotments.list_allotments, cycle) if row.promised]
-    return None, ", ".join(titled(row.product, str(row.promised)) for row in rows)
+    return None, together(titled(row.product, str(row.promised)) for row in rows)
 
 
 async def close(demo: Demo, hub: Hat, group: Hat) -> tuple[None, str]:

@@ -18,7 +18,7 @@ from foodhub.node.hat import choose_hat
 from foodhub.node.home import now
 from foodhub.node.products import ProductRow
 from foodhub.node.reading import open_reading
-from foodhub.saying import REASONS, RULES, SUBSTITUTES, quantity, said, titled
+from foodhub.saying import REASONS, RULES, SUBSTITUTES, quantity, said, titled, together
 from foodhub.words import _, full_moment, ngettext
 
 STATES = {
@@ -86,13 +86,17 @@ def draw_desk(row: DeskRow) -> None:
         say(text.format(hub=row.late_at))
     for product in row.products:
         say()
-        _draw_product(product)
+        _draw_product(product, row.cycle)
     if row.orders:
         say()
         _draw_orders(row.orders)
+    if row.comments:
+        say()
+        lines = [(each.order, _customer(each.customer, each.customer_id), each.comment) for each in row.comments]
+        table((_("order"), _("customer"), _("comment")), lines)
 
 
-def _draw_product(row: QueueProduct) -> None:
+def _draw_product(row: QueueProduct, cycle: str) -> None:
     sums = [_("wanted {amount}").format(amount=_sum(row.quantity, row.tolerance, row.unit))]
     if row.confirmed is not None:
         sums.append(_("confirmed {amount}").format(amount=quantity(row.confirmed, row.unit)))
@@ -103,30 +107,32 @@ def _draw_product(row: QueueProduct) -> None:
     if row.size:
         sums.append(_("case of {amount}").format(amount=quantity(row.size, row.unit)))
     say(titled(row.product, ", ".join(sums)))
-    _draw_notes(row)
+    _draw_notes(row, cycle)
     if row.shares:
         _draw_shares(row)
     else:
         _draw_queue(row)
 
 
-def _draw_notes(row: QueueProduct) -> None:
+def _draw_notes(row: QueueProduct, cycle: str) -> None:
     """Print what becomes of what no case holds, and how much there is where that is not enough."""
     if row.own:
         say(_("{amount} of it you buy for yourself: no case holds it.").format(amount=quantity(row.own, row.unit)))
     elif row.own is None and row.size and row.leftover in {"round_up", "open"}:
         say(titled(_("what no case holds"), said(RULES, row.leftover)))
     if row.asks:
-        say(_("Say what becomes of what no case holds: foodhub cycle decide CYCLE PRODUCT WHAT"))
+        text = _('Say what becomes of what no case holds: foodhub cycle decide "{cycle}" "{product}" WHAT')
+        say(text.format(cycle=cycle, product=row.product))
     if row.available is not None:
         text = _("There is only {amount}; shared {how}")
         shared = text.format(amount=quantity(row.available, row.unit), how=said(SHARINGS, row.sharing))
         say(titled(shared, row.reason))
     if row.spare:
-        text = _("{amount} of it goes to nobody. Share it: foodhub desk share CYCLE PRODUCT CUSTOMER=QUANTITY")
-        say(text.format(amount=quantity(row.spare, row.unit)))
+        text = _('{amount} of it goes to nobody. Share it: foodhub desk share "{cycle}" "{product}" CUSTOMER=QUANTITY')
+        say(text.format(amount=quantity(row.spare, row.unit), cycle=cycle, product=row.product))
     if row.short is not None:
-        say(_("Share it: foodhub desk share CYCLE PRODUCT CUSTOMER=QUANTITY, or --rule RULE"))
+        text = _('Share it: foodhub desk share "{cycle}" "{product}" CUSTOMER=QUANTITY, or --rule RULE')
+        say(text.format(cycle=cycle, product=row.product))
 
 
 def _draw_queue(row: QueueProduct) -> None:
@@ -159,7 +165,7 @@ def _draw_shares(row: QueueProduct) -> None:
             _sum(each.quantity, each.tolerance, row.unit),
             quantity(each.confirmed, row.unit),
             quantity(each.share, row.unit),
-            "; ".join(filter(None, (said(REASONS, each.reason), said(SUBSTITUTES, each.substitute)))),
+            together((said(REASONS, each.reason), said(SUBSTITUTES, each.substitute))),
         )
         for each in row.shares
     ]
@@ -189,9 +195,12 @@ def _draw_orders(orders: list[DeskOrder]) -> None:
         for each in orders
     ]
     table((_("order"), _("customer"), _("state"), "", _("wants"), _("remark")), lines)
-    if any(each.state == "by_hand" for each in orders):
+    waiting = [each for each in orders if each.state == "by_hand"]
+    if any(each.acceptable for each in waiting):
         say(_("Say yes or no: foodhub order confirm ORDER, or foodhub order decline ORDER"))
-    for number in dict.fromkeys(each.order for each in orders if each.acceptable):
+    elif waiting:
+        say(_("It is too late for a yes. Say no, so that its customer knows: foodhub order decline ORDER"))
+    for number in dict.fromkeys(each.order for each in orders if each.acceptable and each.state == "late"):
         say(_("Let it count all the same: foodhub order accept-late {number}").format(number=number))
 
 

@@ -20,12 +20,14 @@ from foodhub.cli.output import say, show, table
 from foodhub.cli.running import Pen, pen, run
 from foodhub.errors import N_, RefusedError
 from foodhub.node import devices, knocking, live, rights, state
+from foodhub.node.desk_elsewhere import cycles_of_device
 from foodhub.node.devices import DeviceRow
 from foodhub.node.hat import choose_hat
+from foodhub.node.home import now
 from foodhub.node.network import network
 from foodhub.node.reading import read
 from foodhub.saying import said, titled
-from foodhub.words import _, ngettext
+from foodhub.words import _, day, moment, ngettext
 
 _STATES = {
     "active": N_("in use"),
@@ -84,7 +86,8 @@ def _cells(row: DeviceRow) -> Sequence[object]:
     keeps = ", ".join(_right(right) for right in row.rights) or "-"
     pending = row.pending if row.this else "-"
     on = _("yes") if row.always_on else _("no")
-    return named, state, keeps, on, _day(row.since), row.entries, pending, _day(row.last)
+    since = day(row.since.astimezone()) if row.since else "-"
+    return named, state, keeps, on, since, row.entries, pending, _day(row.last)
 
 
 def _right(right: str) -> str:
@@ -93,8 +96,8 @@ def _right(right: str) -> str:
     return right if meaning == right else titled(right, meaning)
 
 
-def _day(moment: datetime | None) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M") if moment else "-"
+def _day(time: datetime | None) -> str:
+    return moment(time.astimezone()) if time else "-"
 
 
 @command(
@@ -123,7 +126,7 @@ def device_add(call: Call, hours: int, wait: bool) -> None:
 
 
 async def _add(call: Call, hours: int, *, wait: bool) -> dict[str, Any]:
-    async with pen(call) as held:
+    async with pen(call, tells_reach=True) as held:
         await held.node.rehearse(devices.add_device, held.hat, [], hours)
         confirm(
             call,
@@ -222,7 +225,7 @@ def device_retire(call: Call, device: str, heir: str | None) -> None:
 
 
 async def _retire(call: Call, text: str, heir: str | None) -> dict[str, Any]:
-    async with pen(call) as held:
+    async with pen(call, tells_reach=True) as held:
         row = await held.node.read(devices.find_device, held.hat, text)
         to = (await held.node.read(devices.find_device, held.hat, heir)).key if heir else b""
         await held.node.read(devices.check_retirable, held.hat, row, to)
@@ -276,7 +279,15 @@ def device_hand_over(call: Call, right: str, device: str) -> None:
             kept = _("The device {device} keeps this right now: {right}.")
             say(kept.format(device=done["device_id"][:8], right=said(_RIGHTS, done["right"])))
 
+    for text in _staying(done["cycles_staying"]):
+        call.note(text)
     show(call, done, draw)
+
+
+def _staying(cycles: Sequence[str]) -> list[str]:
+    """Say which cycles stay with this laptop when it hands the desk over."""
+    text = _("These cycles stay with this laptop, so leave it on until their purchase orders are answered: {cycles}.")
+    return [text.format(cycles=", ".join(cycles))] if cycles else []
 
 
 async def _hand_over(call: Call, right: str, text: str) -> dict[str, Any]:
@@ -284,10 +295,13 @@ async def _hand_over(call: Call, right: str, text: str) -> dict[str, Any]:
         row = await held.node.read(devices.find_device, held.hat, text)
         await held.node.rehearse(devices.hand_over, held.hat, right, row)
         question = _("The device {device} alone keeps this right from then on: {right}.")
-        confirm(call, held.hat.name, question.format(device=row.id[:8], right=said(_RIGHTS, right)))
+        ours = (held.hat.member, held.hat.device, now())
+        staying = await held.node.read(cycles_of_device, *ours) if right == "desk" else []
+        asked = [question.format(device=row.id[:8], right=said(_RIGHTS, right)), *_staying(staying)]
+        confirm(call, held.hat.name, "\n".join(asked))
         await held.sign(devices.hand_over, right, row)
         known = False if call.dry_run else await reached(held)
-    return {"right": right, "device_id": row.id, "known_elsewhere": known}
+    return {"right": right, "device_id": row.id, "known_elsewhere": known, "cycles_staying": staying}
 
 
 @command(

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import click
 
-from foodhub.cli.amounts import moment
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, pass_call
@@ -18,7 +17,7 @@ from foodhub.node.hat import Hat
 from foodhub.node.reissue import AgainRow, plan_reissue
 from foodhub.node.reissue import reissue as say_again
 from foodhub.saying import AGAIN, LOGS, STATEMENTS, limited, said, statements
-from foodhub.words import _, ngettext
+from foodhub.words import _, moment, ngettext
 
 
 @command(

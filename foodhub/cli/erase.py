@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from foodhub.cli.amounts import moment
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
@@ -17,7 +16,7 @@ from foodhub.node.erasing import erase as sign_erase
 from foodhub.node.hat import Hat, choose_hat
 from foodhub.node.reading import open_reading
 from foodhub.saying import LOGS, STATEMENTS, said
-from foodhub.words import _, ngettext
+from foodhub.words import _, moment, ngettext
 
 if TYPE_CHECKING:
     from foodhub.node.application import Transaction

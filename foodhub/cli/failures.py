@@ -5,7 +5,6 @@ may hold a secret, so arguments and local values are never written.
 """
 
 import os
-import re
 import sys
 import tempfile
 import traceback
@@ -15,14 +14,12 @@ from typing import Any
 
 import click
 
-from foodhub.cli.command import UnknownCommand
 from foodhub.cli.output import text_lines
+from foodhub.cli.placeholders import placeholders
 from foodhub.cli.talk import talk
 from foodhub.errors import N_, FoodhubError, NotThereError, UsageError
 from foodhub.words import say
 
-_EXTRA = re.compile(r"unexpected extra arguments? \((.*)\)", re.DOTALL)
-"""How click says that something stands behind the last argument; it has no class of its own for that."""
 SEE_HELP = N_("See: {command} --help")
 
 
@@ -56,17 +53,13 @@ def _data(value: Any) -> Any:
 
 
 def from_click(error: click.ClickException) -> FoodhubError:
-    """Return one of click's own errors as ours, so that it has a code and a translation."""
+    """Return one of click's own errors as ours, so that it has a code and a translation.
+
+    Nothing that foodhub can meet is said in click's own words; only what a later click might add is said as it is.
+    """
     context = error.ctx if isinstance(error, click.UsageError) else None
     more: dict[str, Any] = {"command": context.command_path if context else "foodhub"}
     match error:
-        case UnknownCommand():
-            from difflib import get_close_matches
-
-            near = get_close_matches(error.word, error.known, n=3)
-            hint = N_("Did you mean {near}? {command} --help lists all.") if near else SEE_HELP
-            more |= {"word": error.word, "near": ", ".join(near)}
-            return UsageError("no_such_command", N_('There is no command "{word}".'), hint, **more)
         case click.NoSuchOption():
             near = sorted(error.possibilities or [])
             hint = N_("Did you mean {near}?") if near else SEE_HELP
@@ -75,18 +68,18 @@ def from_click(error: click.ClickException) -> FoodhubError:
         case click.MissingParameter():
             return UsageError("missing", N_("{name} is missing."), SEE_HELP, name=_name_of(error), **more)
         case click.BadOptionUsage():
-            return UsageError("bad_option", N_("{option} lacks its value."), SEE_HELP, option=error.option_name, **more)
+            # click has one error for both.
+            text = N_("{option} takes no value.") if _is_flag(error) else N_("{option} lacks its value.")
+            return UsageError("bad_option", text, SEE_HELP, option=error.option_name, **more)
         case click.BadParameter():
             return _bad_value(error, more)
-        case click.UsageError() if extra := _EXTRA.search(error.message):
-            message = N_("That is more than the command takes: {words}")
-            hint = N_("Put quotes around what has spaces. See: {command} --help")
-            return UsageError("usage", message, hint, words=extra[1], **more)
-        case click.UsageError():
-            return UsageError(
-                "usage", N_("The command was not understood: {reason}"), SEE_HELP, reason=error.message, **more
-            )
-    return FoodhubError("failed", N_("{reason}"), reason=error.format_message())
+    text = N_("The command was not understood: {reason}")
+    return UsageError("usage", text, SEE_HELP, reason=error.format_message(), **more)
+
+
+def _is_flag(error: click.BadOptionUsage) -> bool:
+    known = error.ctx.command.params if error.ctx else []
+    return any(isinstance(each, click.Option) and each.is_flag and error.option_name in each.opts for each in known)
 
 
 def _bad_value(error: click.BadParameter, more: dict[str, Any]) -> FoodhubError:
@@ -126,7 +119,7 @@ def _name_of(error: click.BadParameter) -> str:
     return (
         max(error.param.opts, key=len)
         if isinstance(error.param, click.Option)
-        else error.param.make_metavar(_any_context(error)).rstrip(".")
+        else placeholders(error.param.make_metavar(_any_context(error)).rstrip("."))
     )
 
 
@@ -141,6 +134,11 @@ def from_system(error: OSError) -> FoodhubError:
         return FoodhubError("no_folder", N_("{path} can't be: what it should be in is no folder."), path=path)
     if isinstance(error, FileNotFoundError):
         return NotThereError("no_such_file", N_("There is no file {path}."), path=path)
+    if isinstance(error, IsADirectoryError):
+        return FoodhubError("no_file", N_("{path} is a folder, and no file."), path=path)
+    if isinstance(error, PermissionError):
+        hint = N_("See to the rights of it, or name another.")
+        return FoodhubError("not_permitted", N_("You may not read or write {path}."), hint, path=path)
     return FoodhubError("system", N_("The system says no: {reason} ({path})"), reason=reason, path=path)
 
 

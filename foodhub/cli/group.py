@@ -102,7 +102,10 @@ def group_show(call: Call) -> None:
 
 def _draw(row: GroupRow) -> None:
     count = len(row.households)
-    say(ngettext("{group}: {n} household", "{group}: {n} households", count).format(group=row.name, n=count))
+    if any(each.number for each in row.households):
+        say(ngettext("{group}: {n} household", "{group}: {n} households", count).format(group=row.name, n=count))
+    else:  # a household sees itself alone, and knows no number of its basket
+        say(row.name)
     titles = (_("basket"), _("household"), _("phone"), _("address"), "", _("id"))
     lines = [
         (
@@ -124,7 +127,10 @@ def _draw(row: GroupRow) -> None:
     "group close",
     signs=True,
     examples=['foodhub group close "Week 48"'],
-    more=N_("Before its closing time. What households sign later is refused; the group's order to its hub stands."),
+    more=N_(
+        "Before its closing time. What households sign later is refused; the group's order to its hub stands. Another"
+        " hub closes its own sale in somebody else's cycle so, too."
+    ),
 )
 @argument("cycle")
 @pass_call

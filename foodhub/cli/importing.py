@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import click
-
 from foodhub.catalog.naming import fold
 from foodhub.catalog.ofn import Fault, Row, Sheet
 from foodhub.catalog.ofn import read as read_sheet
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
-from foodhub.cli.command import argument, command, option, pass_call
+from foodhub.cli.command import FILE, argument, command, option, pass_call
 from foodhub.cli.output import cell, say, show
 from foodhub.cli.running import Pen, pen, run
 from foodhub.cli.speaking import for_member, told
@@ -25,6 +23,7 @@ from foodhub.node.buyers import Buyer
 from foodhub.node.catalog_import import IMPORT_SLICE, ImportPlan, import_slice, plan_import, zero_stock
 from foodhub.node.hat import currency
 from foodhub.node.sellers import in_name_of, seller_of
+from foodhub.saying import together
 from foodhub.words import _, ngettext
 from foodhub.words import say as say_error
 
@@ -44,7 +43,7 @@ _STANDARD_INPUT = Path("-")
         " Importing the same file again changes nothing. A file named - is read from standard input."
     ),
 )
-@argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@argument("file", type=FILE)
 @option("--producer", metavar="NAME", help=N_("Of several producers in one file, import this one's rows."))
 @option("--skip-bad", is_flag=True, help=N_("Import the good rows although others have faults."))
 @option("--zero-missing", is_flag=True, help=N_("Set the stock of your products that are not in the file to 0."))
@@ -191,6 +190,6 @@ def _draw(call: Call, result: dict[str, Any]) -> None:
     text = _("{new} new, {changed} changed, {unchanged} unchanged, {zeroed} set to 0")
     skipped = result["skipped"]
     more = ngettext("{n} row skipped", "{n} rows skipped", skipped).format(n=skipped) if skipped else ""
-    say("; ".join(part for part in (text.format(**result), more) if part))
+    say(together((text.format(**result), more)))
     if not call.dry_run and result["new"]:
         call.note(_("See them with: foodhub product list"))

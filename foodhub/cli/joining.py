@@ -11,10 +11,11 @@ from foodhub.catalog.naming import base32_id, fold
 from foodhub.circuit.invite import InviteCode
 from foodhub.cli.asking import confirm, require_asking
 from foodhub.cli.call import Call
+from foodhub.cli.circuit import titled_charter
 from foodhub.cli.codes import in_pieces, joined
 from foodhub.cli.command import command, option, pass_call
 from foodhub.cli.door import Door
-from foodhub.cli.output import say, show, text_lines
+from foodhub.cli.output import say, show
 from foodhub.cli.running import run
 from foodhub.errors import N_, FoodhubError, NoPeerError
 from foodhub.node import knocking, live, setup, state
@@ -128,7 +129,7 @@ class _Joining:
         circuit = await self._node.read(state.circuit)
         question = _('Join the circuit "{circuit}" and sign its charter.').format(circuit=circuit.name)
         try:
-            confirm(self._call, self._hat.name, f"{text_lines(charter or '')}\n\n{question}")
+            confirm(self._call, self._hat.name, f"{titled_charter(circuit.name, charter or '')}\n\n{question}")
             await self._node.write(setup.join, self._hat, code)
         except FoodhubError:
             knocking.end_joining(self._call.home)

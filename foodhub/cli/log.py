@@ -2,15 +2,14 @@
 
 import time
 
-from foodhub.cli.amounts import moment
 from foodhub.cli.call import Call
 from foodhub.cli.command import command, pass_call
 from foodhub.cli.output import say, show, table
 from foodhub.errors import N_, FoodhubError
 from foodhub.node import state
 from foodhub.node.reading import open_reading, read
-from foodhub.saying import limited
-from foodhub.words import _, ngettext
+from foodhub.saying import LOGS, limited, said
+from foodhub.words import _, moment, ngettext
 
 
 @command("log show", examples=["foodhub log show", "foodhub log show --json"])
@@ -28,7 +27,7 @@ def log_show(call: Call) -> None:
         lines = [
             [
                 row.member,
-                row.log,
+                said(LOGS, row.log),
                 row.entries,
                 row.bytes,
                 moment(row.last.astimezone()) if row.entries else "-",
@@ -73,7 +72,7 @@ def log_verify(call: Call) -> None:
         titles = (_("member"), _("log"), _("entry"), _("fault"), _("author"))
         table(
             titles,
-            [(fault.member, fault.log, fault.seq, fault.code, fault.author[:8]) for fault in found.faults],
+            [(fault.member, said(LOGS, fault.log), fault.seq, fault.code, fault.author[:8]) for fault in found.faults],
             right=(2,),
         )
 

@@ -41,8 +41,10 @@ def run(args: Sequence[str]) -> int:
         # The network process is a program of its own and speaks the same.
         os.environ["FOODHUB_LANG"] = language
     call = Call(json="--json" in args)
+    # As many programs have it: `foodhub help product add` is `foodhub product add --help`.
+    words_typed = [*args[1:], "--help"] if args[:1] == ["help"] else list(args)
     try:
-        result = root_group().main(list(args), prog_name="foodhub", standalone_mode=False, obj=call)
+        result = root_group().main(words_typed, prog_name="foodhub", standalone_mode=False, obj=call)
         call.say_notes()
         sys.stdout.flush()
     except (KeyboardInterrupt, click.Abort):
@@ -101,6 +103,7 @@ def root_group() -> Group:
         invoke_without_command=True,
         callback=open_interface,
         no_args_is_help=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
     root.entry, root.more, root.examples = Entry(_SUMMARY, commands=COMMANDS), _MORE, _EXAMPLES
     return root

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from foodhub.cli.amounts import moment
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
@@ -18,7 +17,7 @@ from foodhub.node.home import now
 from foodhub.node.mandates import MandateRow, end_mandate, give_mandate, list_mandates
 from foodhub.node.reading import open_reading
 from foodhub.saying import said
-from foodhub.words import _, ngettext
+from foodhub.words import _, moment, ngettext
 
 _FIELDS = {
     "price": N_("prices"),
@@ -44,7 +43,7 @@ _STATES = {"holds": N_("holds"), "over": N_("over"), "ended": N_("ended")}
 @pass_call
 def mandate_give(call: Call, member: str, fields: tuple[str, ...], until: str) -> None:
     """Give a mandate."""
-    end = read_when(until, datetime.now(UTC), datetime.now().astimezone().tzinfo or UTC)
+    end = read_when(until, datetime.now(UTC), datetime.now().astimezone().tzinfo or UTC, end=True)
 
     def give(tx: Transaction, hat: Hat) -> MandateRow:
         return give_mandate(tx, hat, find_person(tx.db, member), fields, int(end.timestamp()) * 1000)

@@ -6,24 +6,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import click
-
 from foodhub.cli.call import Call
-from foodhub.cli.command import command, option, pass_call
+from foodhub.cli.command import FILE, command, option, pass_call
 from foodhub.cli.output import facts, plain, show, table
-from foodhub.errors import N_, FoodhubError
+from foodhub.errors import N_
 from foodhub.node import live, state
 from foodhub.node.alerts import Alert, turned_away
 from foodhub.node.hat import choose_hat, hats
 from foodhub.node.reading import read
-from foodhub.saying import PEER_REASONS, PEER_STATES, PROCESS_STATES, roles, said
+from foodhub.node.trouble import out_of_room
+from foodhub.saying import PEER_REASONS, PEER_STATES, PROCESS_STATES, roles, said, warned
 from foodhub.words import _, ngettext, say
 
 
 @command(
     "node run",
     examples=["foodhub node run", "foodhub node run --listen /ip4/0.0.0.0/tcp/4711 --log node.log"],
-    more=N_("It connects to the other nodes, takes orders in and sends what is signed here. Stop it with Ctrl-C."),
+    more=N_(
+        "It connects to the other nodes, takes orders in and sends what is signed here. Stop it with Ctrl-C."
+        " Without --listen only this machine reaches it. Where --listen asked to listen, the home listens from then on,"
+        " also while the interface is open; back to this machine alone: --listen /ip4/127.0.0.1/tcp/0"
+    ),
 )
 @option(
     "--listen",
@@ -33,13 +36,13 @@ from foodhub.words import _, ngettext, say
 )
 @option(
     "--bootstrap",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     metavar="FILE",
     help=N_("Where to look for first peers (TOML)."),
 )
 @option(
     "--log",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     metavar="FILE",
     help=N_("Write the log to a file instead of stderr."),
 )
@@ -71,6 +74,8 @@ def status(call: Call) -> None:
     row = read(call.home, work)
     if row.read_only:
         call.note("\n".join(filter(None, say(state.read_only_error(row.read_only)))))
+    if full := out_of_room(call.home):
+        call.note("\n".join(say(full)))
     away = turned_away(row.warnings, live.refusals(call.home))
     warnings = [said_warning(warning) for warning in [*away, *row.warnings]]
     for _code, text, hint in [] if call.json else warnings:
@@ -87,7 +92,7 @@ def _check_name(db: Any, call: Call) -> None:
 
 def said_warning(warning: Alert) -> tuple[str, str, str]:
     """Return code, text and hint of a warning in the user's language."""
-    return warning.code, *say(FoodhubError(warning.code, warning.text, warning.hint, **warning.details))
+    return warning.code, *warned(warning)
 
 
 def _draw_status(row: state.StatusRow, process: live.Process | None) -> None:

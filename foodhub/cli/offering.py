@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any, get_args
 import msgspec
 
 from foodhub.catalog.naming import id_bytes
-from foodhub.catalog.texts import clean
 from foodhub.cli.asking import choose, confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.cycle import ask_sale, closing
 from foodhub.cli.overview import show_whole
+from foodhub.cli.texts import one_line
 from foodhub.cli.when import read_span
 from foodhub.errors import N_, UsageError
 from foodhub.node.cycles import CycleRow, in_ms, zone_of
@@ -60,7 +60,13 @@ _BUYING = {
 @option("--all-products", is_flag=True, help=N_("Sell all that comes in."))
 @option("--rule", "pairs", metavar="PRODUCT=RULE", multiple=True, help=N_("The rule for one product."))
 @option("--rules", "rule", metavar="RULE", help=N_("The rule for all other products."))
-@option("--pickup", "pickups", metavar='"PLACE; FROM; TO"', multiple=True, help=N_("A pickup; name all of them."))
+@option(
+    "--pickup",
+    "pickups",
+    metavar='"PLACE; FROM; TO"',
+    multiple=True,
+    help=N_("A pickup; name all of them. FROM is the next such time after the close, TO after FROM."),
+)
 @option("--no-pickups", is_flag=True, help=N_("There is no pickup."))
 @option("--supplier", metavar="HUB", help=N_("A group: the hub that it orders from (else the coordinator)."))
 @pass_call
@@ -163,7 +169,7 @@ def _ruled(db: Connection, text: str, base: ProductRule, above: Exchange | None)
 def _pickup(text: str, row: CycleRow) -> Pickup:
     """Read "PLACE; FROM; TO": the next such times behind the close."""
     place, *times = (part.strip() for part in text.split(";"))
-    if len(times) != 2 or not 0 < len(clean(place)) <= MAX_PLACE:
+    if len(times) != 2 or not place.strip():
         raise UsageError(
             "pickup_unreadable",
             N_('"{text}" is no pickup.'),
@@ -171,4 +177,4 @@ def _pickup(text: str, row: CycleRow) -> Pickup:
             text=text[:60],
         )
     begins, ends = read_span(times[0], times[1], row.closes, zone_of(row.zone))
-    return Pickup(clean(place), in_ms(begins), in_ms(ends))
+    return Pickup(one_line(place, MAX_PLACE), in_ms(begins), in_ms(ends))

@@ -1,16 +1,28 @@
 """`foodhub order list` and `show`: the orders that the members of this home gave, received or wrote down."""
 
-from foodhub.cli.amounts import moment
+from foodhub.cli.amounts import span
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import facts, say, show, table
 from foodhub.errors import N_
 from foodhub.node.home import now
 from foodhub.node.order_lines import LineRow
-from foodhub.node.orders import OrderRow, find_order_of_home, orders_of_home
+from foodhub.node.orders import OrderRow, find_order_of_home, orders_of_home, pickups_of
 from foodhub.node.reading import open_reading
-from foodhub.saying import TOLD, counted, line_remark, money, order_state, ordered_by, price, said, too_late, wished
-from foodhub.words import _, full_moment
+from foodhub.saying import (
+    TOLD,
+    counted,
+    line_remark,
+    money,
+    order_state,
+    ordered_by,
+    price,
+    said,
+    together,
+    too_late,
+    wished,
+)
+from foodhub.words import _, full_moment, moment
 
 
 @command("order list", examples=["foodhub order list", 'foodhub order list --cycle "Week 48" --json'])
@@ -61,7 +73,15 @@ def order_show(call: Call, order: str) -> None:
     """Show one order."""
     with open_reading(call.home) as db:
         row = find_order_of_home(db, call.as_name, order, now())
-    show(call, row, lambda: draw_order(row))
+        pickups = pickups_of(db, row, now())
+
+    def draw() -> None:
+        draw_order(row)
+        if pickups:
+            say()
+            facts([(_("pickup"), f"{place}, {span(begins, ends)}") for place, begins, ends in pickups])
+
+    show(call, row, draw)
 
 
 def draw_order(row: OrderRow) -> None:
@@ -110,4 +130,4 @@ def _remark(row: OrderRow, line: LineRow) -> str:
     why = line_remark(
         reason, line.confirmed, line.share, line.price_per, line.note, left=line.left, substitute=line.substitute
     )
-    return "; ".join(filter(None, (too_late(line.late, line.price_per), why)))
+    return together((too_late(line.late, line.price_per), why))

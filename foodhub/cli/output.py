@@ -13,6 +13,8 @@ from unicodedata import category, combining, east_asian_width
 import click
 
 from foodhub.cli.call import Call
+from foodhub.errors import Unnamed
+from foodhub.words import unnamed
 
 _INTERNAL = frozenset({"key", "device"})
 _LONGEST = 16
@@ -58,7 +60,7 @@ def say(text: str = "") -> None:
 
 def cell(value: object) -> str:
     """Return a value as text for a table: one line, without characters that a terminal would obey."""
-    text = str(value)
+    text = unnamed(value.id) if isinstance(value, Unnamed) else str(value)
     return text if text.isprintable() else "".join(c if c.isprintable() or category(c) == "Zs" else "�" for c in text)
 
 
@@ -159,8 +161,21 @@ def _shrink(columns: list[int], least: Sequence[int], room: int) -> None:
 
 
 def facts(rows: Iterable[tuple[str, object]]) -> None:
-    """Print names and values, one pair a line."""
+    """Print names and values, one pair a line; on a terminal a long value goes on below its beginning."""
     pairs = [(name, cell(value)) for name, value in rows]
     widest = max((width(name) for name, _value in pairs), default=0)
+    room = shutil.get_terminal_size().columns - widest - 2 if sys.stdout.isatty() else None
     for name, value in pairs:
-        click.echo(f"{pad(name, widest)}  {value}".rstrip())
+        first, *rest = _folded(value, room)
+        click.echo("\n".join([f"{pad(name, widest)}  {first}".rstrip(), *(f"{'':{widest}}  {line}" for line in rest)]))
+
+
+def _folded(text: str, columns: int | None) -> list[str]:
+    """Return the lines of a text of so many columns, or of any number; no word is cut, since it may be an id."""
+    lines = [""]
+    for word in text.split(" "):
+        if columns is not None and lines[-1] and width(lines[-1]) + 1 + width(word) > columns:
+            lines.append(word)
+        else:
+            lines[-1] += f" {word}" if lines[-1] else word
+    return lines if columns is not None else [text]

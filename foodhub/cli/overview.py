@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from foodhub.cli.allot import draw_allotments
-from foodhub.cli.amounts import moment, span
+from foodhub.cli.amounts import span
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.order import draw_lines
@@ -16,8 +16,8 @@ from foodhub.node.home import now
 from foodhub.node.overview import ExchangeRow, IncomingRow, Overview, RuleRow, all_rows, find_any, overview
 from foodhub.node.reading import open_reading, read
 from foodhub.node.supplied import SuppliedRow, list_supplied
-from foodhub.saying import BARGAINS, PHASES, RULES, order_state, said, titled
-from foodhub.words import _, full_moment, ngettext
+from foodhub.saying import BARGAINS, PHASES, RULES, order_state, said, titled, together
+from foodhub.words import _, full_moment, moment, ngettext
 
 SHOWN_FOR = timedelta(days=60)
 """So long a cycle that closed is listed."""
@@ -187,6 +187,6 @@ def _exchange(each: ExchangeRow, closed_at: datetime | None) -> tuple[str, ...]:
     words = [said(BARGAINS, each.sale or each.buying or "")]
     words += [_("by hand")] if each.by_hand else []
     words += [_("open to all its members")] if each.open else []
-    pickups = "; ".join(f"{pickup.place}, {span(pickup.opens, pickup.closes)}" for pickup in each.pickups)
+    pickups = together(f"{pickup.place}, {span(pickup.opens, pickup.closes)}" for pickup in each.pickups)
     until = min(each.closes, closed_at or each.closes)
     return each.name, each.supplier, moment(until), ", ".join(words), pickups

@@ -14,7 +14,7 @@ from foodhub.cli.command import argument, command, pass_call
 from foodhub.cli.output import cell, show
 from foodhub.cli.product import label
 from foodhub.cli.recounting import delivered, tell_leaving
-from foodhub.cli.speaking import for_owner
+from foodhub.cli.speaking import for_owner, told
 from foodhub.cli.stock import count_for, draw_stock
 from foodhub.errors import N_, RefusedError
 from foodhub.node.hat import Hat
@@ -25,7 +25,7 @@ from foodhub.node.reading import Connection
 from foodhub.node.recounting import AtCount, find_all_delivered
 from foodhub.node.stock import StockRow, read_stock_list
 from foodhub.quantity import COUNTED_IN
-from foodhub.saying import quantity
+from foodhub.saying import quantity, together
 from foodhub.words import _
 
 _LEFT_OUT = "leave"
@@ -64,7 +64,7 @@ async def _paste(call: Call, text: str, gone: Sequence[str]) -> list[StockRow]:
         cycles = await held.node.read(find_all_delivered, held.hat, seller, gone, now())
 
         def count(tx: Transaction, hat: Hat) -> tuple[list[AtCount], list[StockRow]]:
-            return count_for(tx, hat, seller, dict(wanted), None, cycles)
+            return count_for(tx, hat, seller, dict(wanted), None, cycles, told(call))
 
         leaving, _rows = await held.node.rehearse(count, held.hat)
         tell_leaving(call, leaving)
@@ -133,7 +133,7 @@ def _not_sure(unsure: Sequence[Pasted[bytes]], own: Mapping[bytes, ProductRow]) 
         {"text": each.text, "candidates": [{"id": own[key].id, "product": label(own[key])} for key in each.candidates]}
         for each in unsure
     ]
-    said = "; ".join(
+    said = together(
         f'"{each.text}"' + (f" ({' / '.join(label(own[key]) for key in each.candidates)}?)" if each.candidates else "")
         for each in unsure
     )

@@ -1,21 +1,24 @@
 """`foodhub cycle set` and `cycle bring`: changing a cycle of our own, and saying who brings what into it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from foodhub.catalog.naming import id_bytes
-from foodhub.catalog.texts import clean
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.cycle import change_cycle, closing, when
 from foodhub.cli.overview import show_whole
+from foodhub.cli.texts import one_line
 from foodhub.errors import N_, UsageError
+from foodhub.node.arranging import require_arrangement
 from foodhub.node.contacts import find_person
 from foodhub.node.cycles import CycleRow
-from foodhub.node.planning import Changes, bring, bring_no_more, brought, members_named, set_cycle
+from foodhub.node.planning import Changes, bring, bring_no_more, brought, left_out, members_named, set_cycle
 from foodhub.orders.exchanges import MAX_PLACE, Incoming
 from foodhub.orders.statements import SALES
+from foodhub.saying import titled, together
 from foodhub.words import _
 
 if TYPE_CHECKING:
@@ -113,14 +116,20 @@ def cycle_bring(call: Call, /, cycle: str, producer: str, **given: Any) -> None:
     """Say what a producer brings."""
     from foodhub.cli.running import run
 
-    if given["place"] is not None and len(clean(given["place"])) > MAX_PLACE:
-        raise UsageError("long_place", N_("A place has at most {most} characters."), most=MAX_PLACE)
+    if given["place"] is not None:
+        given["place"] = one_line(given["place"], MAX_PLACE)
+    out: list[tuple[str, list[str]]] = []
 
     def work(tx: "Transaction", hat: "Hat", row: CycleRow) -> CycleRow:
-        member = find_person(tx.db, producer)
+        member, local = find_person(tx.db, producer), row.key[1]
+        before = require_arrangement(tx.db, hat, local).plan
         if given["no_more"]:
-            return bring_no_more(tx, hat, row.key[1], member)
-        return bring(tx, hat, row.key[1], _incoming(tx, row, brought(tx.db, hat, row.key[1], member), given))
+            changed = bring_no_more(tx, hat, local, member)
+        else:
+            changed = bring(tx, hat, local, _incoming(tx, row, brought(tx.db, hat, local, member), given))
+        # Where nobody was named all came in, so that whoever is named first shuts all others out.
+        out[:] = left_out(tx.db, before, require_arrangement(tx.db, hat, local).plan) if not before.incoming else []
+        return changed
 
     def what(row: CycleRow) -> str:
         text = (
@@ -128,9 +137,19 @@ def cycle_bring(call: Call, /, cycle: str, producer: str, **given: Any) -> None:
             if given["no_more"]
             else _('{producer} brings goods into "{cycle}".')
         )
-        return text.format(producer=producer, cycle=row.name)
+        return "\n".join([text.format(producer=producer, cycle=row.name), *_shut_out(out)])
 
-    show_whole(call, *run(change_cycle(call, cycle, work, what)))
+    done = run(change_cycle(call, cycle, work, what))
+    for line in _shut_out(out):
+        call.note(line)
+    show_whole(call, *done)
+
+
+def _shut_out(out: Sequence[tuple[str, list[str]]]) -> list[str]:
+    """Say who is not named and so brings nothing, or only what was ordered."""
+    names = together(titled(producer, ", ".join(products)) for producer, products in out)
+    text = _("Only who is named brings goods from now on. Not in it any more: {names}.")
+    return [text.format(names=names)] if names else []
 
 
 def _incoming(tx: "Transaction", row: CycleRow, before: Incoming, given: dict[str, Any]) -> Incoming:
@@ -141,7 +160,7 @@ def _incoming(tx: "Transaction", row: CycleRow, before: Incoming, given: dict[st
     if given["products"] or given["all_products"]:
         named["products"] = _products(tx, before.producer, given["products"])
     if given["place"] is not None:
-        named["place"] = clean(given["place"])
+        named["place"] = given["place"]
     return msgspec.structs.replace(before, **named)
 
 

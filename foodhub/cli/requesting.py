@@ -1,11 +1,11 @@
 """`foodhub allot request`, `list`, `grant` and `rule`: a hub asks for stock, and its producer grants it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from foodhub.catalog.naming import id_bytes
+from foodhub.catalog.naming import base32_id, id_bytes
 from foodhub.cli.allot import find_place, split_pairs
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
@@ -13,7 +13,8 @@ from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import say, show, table
 from foodhub.cli.speaking import about_producer, for_member, told
 from foodhub.errors import N_, NotThereError, UsageError
-from foodhub.node.cycles import find_cycle
+from foodhub.node.allotments import AllotmentRow, list_allotments
+from foodhub.node.cycles import CycleRow, find_cycle
 from foodhub.node.hat import Hat, choose_hat, shown_name
 from foodhub.node.home import now
 from foodhub.node.products import find_product
@@ -49,14 +50,24 @@ def allot_request(call: Call, cycle: str, pairs: tuple[str, ...]) -> None:
     """Ask for stock."""
     from foodhub.cli.running import run
 
-    changed = run(_request(call, cycle, split_pairs(pairs)))
-    if not changed:
+    changed, asked, enough = run(_request(call, cycle, split_pairs(pairs)))
+    for row in enough:
+        text = _("You hold {held} of {product} already, so no more is asked.")
+        call.note(text.format(held=quantity(row.set_aside, row.unit), product=row.product))
+    if not changed and not enough:
         call.note(_("You asked for it already."))
-    text = ngettext("Asked for {count} product.", "Asked for {count} products.", changed)
-    show(call, {"changed": changed}, lambda: say(text.format(count=changed)) if changed else None)
+
+    def draw() -> None:
+        if changed and not asked and not enough:
+            say(_("Nothing is asked any more."))
+        draw_requests(asked)
+
+    show(call, {"changed": changed}, draw)
 
 
-async def _request(call: Call, name: str, pairs: list[tuple[str, str]]) -> int:
+async def _request(
+    call: Call, name: str, pairs: list[tuple[str, str]]
+) -> tuple[int, list[RequestRow], list[AllotmentRow]]:
     from foodhub.cli.running import pen
 
     async with pen(call) as held:
@@ -66,7 +77,21 @@ async def _request(call: Call, name: str, pairs: list[tuple[str, str]]) -> int:
         names = sorted({await held.node.read(shown_name, producer) for producer, _product in wanted})
         text = _('Ask {producers} to set stock aside for you in "{cycle}".')
         confirm(call, held.hat.name, text.format(producers=", ".join(names), cycle=cycle.name))
-        return await held.sign(request, cycle, wanted)
+        changed = await held.sign(request, cycle, wanted)
+        return changed, *await held.node.read(_outcome, held.hat, cycle, wanted)
+
+
+def _outcome(
+    db: Connection, hat: Hat, cycle: CycleRow, wanted: Mapping[tuple[bytes, bytes], int]
+) -> tuple[list[RequestRow], list[AllotmentRow]]:
+    """Return what of it is asked now, and of which products we hold so much already."""
+    named = {(base32_id(producer), base32_id(product)): amount for (producer, product), amount in wanted.items()}
+    own, rows = base32_id(hat.member), [*open_requests(db, hat, now()), *own_requests(db, hat, now())]
+    ours = [row for row in rows if (row.cycle_id, row.hub_id) == (cycle.id, own)]
+    asked = [row for row in ours if (row.producer_id, row.product_id) in named]
+    held = [row for row in list_allotments(db, cycle) if row.hub_id == own]
+    enough = [row for row in held if 0 < named.get((row.producer_id, row.product_id), 0) <= row.set_aside]
+    return asked, enough
 
 
 def _read_any(db: Connection, pairs: Sequence[tuple[str, str]]) -> dict[tuple[bytes, bytes], int]:

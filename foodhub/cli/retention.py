@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import click
 
-from foodhub.cli.amounts import moment
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, pass_call
@@ -14,7 +13,7 @@ from foodhub.node import live
 from foodhub.node.home import now
 from foodhub.node.reading import read
 from foodhub.node.retention import RetentionRow, list_rules, set_rule
-from foodhub.words import _, ngettext
+from foodhub.words import _, moment, ngettext
 
 _COVERS = {
     "orders": N_("your orders and answers, from the close of their cycle on"),

@@ -17,6 +17,7 @@ from foodhub.node.application import Node, Transaction, open_node
 from foodhub.node.clocks import doubt
 from foodhub.node.hat import Hat
 from foodhub.node.home import now
+from foodhub.node.state import unsent
 from foodhub.words import _, say
 
 P = ParamSpec("P")
@@ -78,9 +79,20 @@ def _say_busy(call: Call) -> None:
         call.note(_("This home is at work, maybe on a close. This goes on as soon as that is done."))
 
 
+async def _say_unsent(held: Pen) -> None:
+    """Say to a person that nobody has what was signed, and how it gets away."""
+    call = held.call
+    alone = sys.stderr.isatty() and not (call.json or call.dry_run or live.is_running(call.home))
+    # What the others turn away they will not get.
+    if alone and not live.refusals(call.home) and await held.node.read(unsent):
+        call.note_last(_("It is signed and kept here; the others get it with: foodhub node run"))
+
+
 @asynccontextmanager
-async def pen(call: Call) -> AsyncIterator[Pen]:
+async def pen(call: Call, *, tells_reach: bool = False) -> AsyncIterator[Pen]:
     """Open the home for signing; at the end duties are done and a dry run is said to have been one.
+
+    A command that `tells_reach` says by itself what has become known to others.
 
     Raises:
         NotSetUpError: nothing is set up there. UsageError: `--as` is needed.
@@ -92,4 +104,6 @@ async def pen(call: Call) -> AsyncIterator[Pen]:
         node.tell_when_busy(lambda: _say_busy(call))
         yield held
         await held.do_duties()
+        if not tells_reach:
+            await _say_unsent(held)
     call.end_dry_run()

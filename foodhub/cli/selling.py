@@ -12,7 +12,7 @@ from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import show
 from foodhub.cli.product import draw_product
 from foodhub.cli.running import pen, run
-from foodhub.cli.speaking import for_member, for_owner
+from foodhub.cli.speaking import for_member, for_owner, told
 from foodhub.errors import N_, UsageError
 from foodhub.money import PricePer, parse_money
 from foodhub.node import products
@@ -179,7 +179,7 @@ async def _set(call: Call, product: str, given: dict[str, Any]) -> tuple[str, Pr
         fields, on_hand = _changes(row, given)
         if given["price"] is not None:
             fields["price"] = parse_money(given["price"], row.currency)
-        what = set_product_for(tx, hat, owner, id_bytes(row.id), fields, on_hand)
+        what = set_product_for(tx, hat, owner, id_bytes(row.id), fields, on_hand, told(call))
         return what, _row(tx, owner, row.id)
 
     async with pen(call) as held:
@@ -229,7 +229,7 @@ def product_withdraw(call: Call, product: str) -> None:
             owner = (await held.node.read(as_owner, held.hat, call.for_name)).member
             row = await held.node.read(find_product, product, producer=owner)
             confirm(call, held.hat.name, _("Withdraw {product}: it is sold no more.").format(product=label(row)))
-            await held.sign(set_product_for, owner, id_bytes(row.id), {"withdrawn": True})
+            await held.sign(set_product_for, owner, id_bytes(row.id), {"withdrawn": True}, told=told(call))
             return row
 
     row = run(withdraw())

@@ -3,23 +3,22 @@
 from pathlib import Path
 from typing import Any
 
-import click
-
+from foodhub.catalog.naming import id_bytes
 from foodhub.cli.call import Call
-from foodhub.cli.command import argument, command, option, pass_call
+from foodhub.cli.command import FILE, argument, command, option, pass_call
 from foodhub.cli.output import cell, say, show, table
 from foodhub.cli.running import pen, run
 from foodhub.errors import N_, ExitCode, UsageError
+from foodhub.node.closing import is_reopened
 from foodhub.node.cycles import CycleRow, find_cycle, list_cycles
-from foodhub.node.hat import choose_hat
+from foodhub.node.hat import choose_hat, shown_name
 from foodhub.node.home import now
 from foodhub.node.reading import open_reading
 from foodhub.node.reworking import ReworkRow, rework
 from foodhub.node.slips import Contradiction, SlipRow, compare, export_slips, list_slips, read_slips
+from foodhub.node.state import find_member
 from foodhub.saying import ABOUT, REWORKED, SLIP_FAULTS, SLIP_RULES, counted, said, wished
 from foodhub.words import _, ngettext
-
-_FILE: Any = click.Path(dir_okay=False, path_type=Path)
 
 
 @command(
@@ -35,7 +34,11 @@ _FILE: Any = click.Path(dir_okay=False, path_type=Path)
 def slip_show(call: Call, cycle: str) -> int | None:
     """Show your slips of a cycle, worked out again."""
     with open_reading(call.home) as db:
-        rows = list_slips(db, choose_hat(db, call.as_name), find_cycle(db, cycle, now()))
+        found = find_cycle(db, cycle, now())
+        rows, again = list_slips(db, choose_hat(db, call.as_name), found), is_reopened(db, found, now())
+    if rows and again:
+        text = _('"{cycle}" was opened again: these shares count no more, and new slips come after its close.')
+        call.note(text.format(cycle=found.name))
     if not rows:
         call.note(_("No slip yet. Slips come with the confirmation, after the close."))
     wrong = [row for row in rows if row.fault]
@@ -88,24 +91,29 @@ def draw(rows: list[SlipRow]) -> None:
     ),
 )
 @argument("cycle")
-@argument("file", type=_FILE)
+@argument("file", type=FILE)
+@option("--hub", metavar="NAME", help=N_("Whose slips, where you ordered at several hubs or groups."))
 @option("--force", is_flag=True, help=N_("Replace the file if it is there."))
 @pass_call
-def slip_export(call: Call, cycle: str, file: Path, force: bool) -> None:
+def slip_export(call: Call, cycle: str, file: Path, hub: str | None, force: bool) -> None:
     """Write your slips of a cycle to a file that others can check."""
     if file.exists() and not force:
         raise UsageError(
             "file_exists", N_("{file} is there already."), N_("Use another name, or --force."), file=str(file)
         )
-    data = run(_export(call, cycle))
+    data, whose = run(_export(call, cycle, hub))
     file.write_bytes(data)
-    show(call, {"file": str(file), "bytes": len(data)}, lambda: say(_("{file} written.").format(file=cell(file))))
+    text = _("{file} written: what {hub} confirmed to you.").format(file=cell(file), hub=whose)
+    show(call, {"file": str(file), "bytes": len(data), "hub": whose}, lambda: say(text))
 
 
-async def _export(call: Call, cycle: str) -> bytes:
+async def _export(call: Call, cycle: str, hub: str | None) -> tuple[bytes, str]:
     async with pen(call) as held:
         row = await held.node.read(find_cycle, cycle, now())
-        return await held.node.rehearse(export_slips, held.hat, row)
+        whose = id_bytes((await held.node.read(find_member, hub)).id) if hub else None
+        data = await held.node.rehearse(export_slips, held.hat, row, whose)
+        signer, _said = await held.node.read(read_slips, data)
+        return data, await held.node.read(shown_name, signer)
 
 
 @command(
@@ -172,8 +180,8 @@ def _note_reworked(call: Call, row: ReworkRow) -> None:
     examples=["foodhub slip compare my.slips yours.slips"],
     more=N_("Exit code 1 if they can't both be true: then the two files are the proof, and anybody can check it."),
 )
-@argument("one", type=_FILE)
-@argument("other", type=_FILE)
+@argument("one", type=FILE)
+@argument("other", type=FILE)
 @pass_call
 def slip_compare(call: Call, one: Path, other: Path) -> int | None:
     """Compare two files of slips."""

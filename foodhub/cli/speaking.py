@@ -28,8 +28,8 @@ def about_producer(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def for_owner(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--for` where a mandate lets one write; it is kept in the call."""
-    return _for(N_("Write it for a member of whom you hold a mandate, or whom you represent."))(function)
+    """Add `--for` where a mandate lets one write, and `--by`; both are kept in the call."""
+    return _for(N_("Write it for a member of whom you hold a mandate, or whom you represent."))(told_by(function))
 
 
 def told_by(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from foodhub.cli.amounts import moment
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, pass_call
@@ -16,7 +15,7 @@ from foodhub.node.hat import Hat
 from foodhub.node.home import now
 from foodhub.node.removal import KeptRow, grant_role, remove_member, revoke_role
 from foodhub.saying import LOGS, ROLES, ago, said
-from foodhub.words import _, ngettext
+from foodhub.words import _, moment, ngettext
 
 
 @command(

@@ -13,7 +13,7 @@ from foodhub.cli.call import Call
 from foodhub.cli.command import argument, command, option, pass_call
 from foodhub.cli.output import say, show, table
 from foodhub.cli.recounting import confirm_leaving, delivered
-from foodhub.cli.speaking import about_producer, for_owner
+from foodhub.cli.speaking import about_producer, for_owner, told
 from foodhub.errors import N_, UsageError
 from foodhub.node.cycles import CycleRow
 from foodhub.node.hat import Hat, choose_hat
@@ -94,7 +94,7 @@ async def _set(call: Call, pairs: Sequence[str], mode: StockMode | None, gone: S
         cycles = await held.node.read(find_all_delivered, held.hat, seller, gone, now())
 
         def count(tx: Transaction, hat: Hat) -> tuple[list[AtCount], list[StockRow]]:
-            return count_for(tx, hat, seller, wanted, mode, cycles)
+            return count_for(tx, hat, seller, wanted, mode, cycles, told(call))
 
         leaving, _rows = await held.node.rehearse(count, held.hat)
         confirm_leaving(call, held.hat, leaving)
@@ -109,11 +109,12 @@ def count_for(
     wanted: Mapping[bytes, int | None],
     mode: StockMode | None,
     cycles: Sequence[CycleRow],
+    means: Any = "",
 ) -> tuple[list[AtCount], list[StockRow]]:
     """Count products of a seller; return what that takes as gone, as far as it is known here, and its stock then."""
     knows = knows_shelf(tx.db, hat, seller)
     leaving = what_leaves(tx.db, seller.member, wanted, mode, tx.now, cycles) if knows else []
-    set_stock_for(tx, hat, seller.member, wanted, mode, cycles)
+    set_stock_for(tx, hat, seller.member, wanted, mode, cycles, means)
     return leaving, _named(tx.db, hat, seller, wanted)
 
 
@@ -230,6 +231,7 @@ def _aside_line(row: StockRow, number: int) -> tuple[Any, ...]:
     asked = ""
     if each.lowered is not None and each.lowered < each.set_aside:
         asked = _("to keep {amount}").format(amount=quantity(each.lowered, row.unit))
+        asked = _all_promised() if each.promised >= each.set_aside else asked
     elif each.override:
         asked = _("taken back without waiting")
     free = "" if each.free is None else quantity(each.free, row.unit)
@@ -237,6 +239,10 @@ def _aside_line(row: StockRow, number: int) -> tuple[Any, ...]:
         quantity(amount, row.unit) for amount in (each.set_aside, each.promised, each.returned)
     )
     return row.product, each.cycle, each.hub, aside, promised, free, returned, asked
+
+
+def _all_promised() -> str:
+    return _("all of it is promised")
 
 
 @command(
@@ -280,7 +286,7 @@ async def _set_case(
 
         def state(tx: Transaction, hat: Hat) -> tuple[bool, list[StockRow]]:
             local = id_bytes(row.id)
-            voice = writing_for(tx.db, hat, seller.member, "label", tx.now)
+            voice = writing_for(tx.db, hat, seller.member, "label", tx.now, told(call))
             changed = state_case(tx, hat, Case(local, 1, size, least, word, broken), voice)
             return changed, _named(tx.db, hat, seller, {local})
 

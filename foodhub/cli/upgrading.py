@@ -15,9 +15,16 @@ def bring_up_to_date(call: Call) -> None:
     if not views_are_old(call.home):
         return
 
+    from foodhub.node import live
+
+    served = live.is_running(call.home)
+
     def told(done: int, total: int) -> None:
         part = 100 * done // total if total else 100
         call.progress(_("Bringing this home up to date: {part} %").format(part=part))
 
     with open_reading(call.home, told):
         call.progress("")
+    call.note(_("This home was brought up to date."))
+    if served:
+        call.note(_("The network process here is of the older program. Start it anew: foodhub node run"))

@@ -1,6 +1,6 @@
-"""Times as people type them: "thu 20h", "jeu 20h30", "tomorrow 18:00", "+3d", or ISO 8601.
+"""Times as people type them: "thu 20h", "jeu 20h30", "tomorrow 18:00", "+3d", ISO 8601, or the language's own date.
 
-Pure: the present and the zone are arguments. What was understood is shown back by the caller, with date and zone.
+The present and the zone are arguments. What was understood is shown back by the caller, with date and zone.
 """
 
 import re
@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 
 from foodhub.errors import N_, UsageError
+from foodhub.words import read_day
 
 _DAYS: Final = (
     ("mon", "monday", "lun", "lundi"),
@@ -29,22 +30,29 @@ _STEP: Final = re.compile(r"\+\s*(?P<number>[0-9]{1,4})\s*(?P<unit>[a-z]+)")
 _CLOCK: Final = re.compile(
     r"(?P<hour>[0-9]{1,2})(?:\s*(?:h|:)\s*(?P<minute>[0-9]{2})?)?\s*(?P<half>am|pm)?",
 )
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATE_AND_CLOCK: Final = re.compile(r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[ t]+(?P<clock>.+)")
 
 
-def read_when(text: str, now: datetime, zone: tzinfo) -> datetime:
+def read_when(text: str, now: datetime, zone: tzinfo, *, end: bool = False) -> datetime:
     """Return the moment that `text` names, in `zone`; `now` is the present, in any zone.
 
     Without a zone of its own a time is one of `zone`; a day of the week, or a time of day alone, is the next one after
-    `now`; a day without a time begins at 00:00. A time that a change of the clocks skips is the moment as much later.
+    `now`; a day without a time begins at 00:00, or where it says the `end` of something lasts until 23:59. A time that
+    a change of the clocks skips is the moment as much later.
 
     Raises:
         UsageError: `bad_when`.
     """
     wanted = " ".join(text.lower().replace("’", "'").split())
-    here = now.astimezone(zone)
+    here, blank = now.astimezone(zone), time(23, 59) if end else time()
     try:
-        found = _iso(wanted, zone) or _stepped(wanted, here, zone) or _spoken(wanted, here, zone)
+        found = (
+            _iso(wanted, blank, zone)
+            or _dated(wanted, blank, zone)
+            or _stepped(wanted, here, zone)
+            or _spoken(wanted, blank, here, zone)
+        )
     except (ValueError, OverflowError):
         found = None
     if found is None:
@@ -85,8 +93,10 @@ def read_span(first: str, last: str, now: datetime, zone: tzinfo) -> tuple[datet
     return begins, ends
 
 
-def _iso(wanted: str, zone: tzinfo) -> datetime | None:
-    """Read ISO 8601, also with a space for the T and "20h" for the time."""
+def _iso(wanted: str, blank: time, zone: tzinfo) -> datetime | None:
+    """Read ISO 8601, also with a space for the T and "20h" for the time; `blank` is that of a date alone."""
+    if _DATE.fullmatch(wanted):
+        return _at(date.fromisoformat(wanted), blank, zone)
     match = _DATE_AND_CLOCK.fullmatch(wanted)
     if match and (clock := _clock(match["clock"])) is not None:
         return _at(date.fromisoformat(match["date"]), clock, zone)
@@ -97,6 +107,14 @@ def _iso(wanted: str, zone: tzinfo) -> datetime | None:
     except ValueError:
         return None
     return _real(read.replace(tzinfo=zone)) if read.tzinfo is None else read.astimezone(zone)
+
+
+def _dated(wanted: str, blank: time, zone: tzinfo) -> datetime | None:
+    """Read a date as the language spoken writes it, such as is shown back, and a time of day behind it."""
+    first, _space, rest = wanted.partition(" ")
+    day = read_day(first)
+    clock = _clock(rest.removeprefix("at ").removeprefix("à ")) if rest else blank
+    return None if day is None or clock is None else _at(day, clock, zone)
 
 
 def _stepped(wanted: str, here: datetime, zone: tzinfo) -> datetime | None:
@@ -119,14 +137,14 @@ def _minute(found: datetime) -> datetime:
     return (whole if whole == moment else whole + timedelta(minutes=1)).astimezone(found.tzinfo)
 
 
-def _spoken(wanted: str, here: datetime, zone: tzinfo) -> datetime | None:
+def _spoken(wanted: str, blank: time, here: datetime, zone: tzinfo) -> datetime | None:
     """Read a day and a time of day, either of which may be missing."""
     first, _space, rest = wanted.partition(" ")
     first = first.rstrip(".")
     if first not in _WEEKDAYS and first not in _AHEAD:
         clock = _clock(wanted) if re.search("[h:m]", wanted) else None
         return None if clock is None else _next(here, here.date(), clock, 1, zone)
-    clock = _clock(rest.removeprefix("at ").removeprefix("à ")) if rest else time()
+    clock = _clock(rest.removeprefix("at ").removeprefix("à ")) if rest else blank
     if clock is None:
         return None
     if first in _AHEAD:

@@ -5,12 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
-
 from foodhub.cli.allot import split_pairs
 from foodhub.cli.asking import confirm
 from foodhub.cli.call import Call
-from foodhub.cli.command import argument, command, pass_call
+from foodhub.cli.command import FILE, argument, command, pass_call
 from foodhub.cli.importing import said as said_fault
 from foodhub.cli.output import cell, say, show, table
 from foodhub.cli.running import Pen, pen, run
@@ -34,7 +32,7 @@ from foodhub.node.wishes import (
     wisher,
     without_wish,
 )
-from foodhub.saying import TOLD, money, said, titled, wished
+from foodhub.saying import TOLD, money, said, titled, together, wished
 from foodhub.words import _, ngettext
 
 _STANDARD_INPUT = Path("-")
@@ -103,14 +101,29 @@ async def _after_duties(held: Pen, cycle: str) -> WishTable:
     return await held.node.read(lambda db: node_wishes.wish_table(db, held.hat, find_cycle(db, cycle, now())))
 
 
+_MOST_LISTED = 60
+"""So many lines of wishes are shown before they are signed; of more, what they come to."""
+
+
 def _question(wishes: Wishes) -> str:
+    count = sum(len(wish.wanted) for wish in wishes)
     lines = []
     for wish in wishes:
-        total = sum(line_amount(each.terms.price, each.terms.price_per, each.amount) for each in wish.wanted)
-        currency = next((each.terms.currency for each in wish.wanted), "")
-        lines.append(cell(titled(wish.household, money(total, currency) if total else "")))
-        lines += [cell(f"  {_amount(each)}  {each.row.name}") for each in wish.wanted]
+        short = ngettext("{n} product", "{n} products", len(wish.wanted)).format(n=len(wish.wanted))
+        says = [short] * (count > _MOST_LISTED) + [_worth(wish.wanted)]
+        lines.append(cell(titled(wish.household, ", ".join(filter(None, says)))))
+        if count <= _MOST_LISTED:
+            lines += [cell(f"  {_amount(each)}  {each.row.name}") for each in wish.wanted]
+    if len(wishes) > 1:
+        lines.append(cell(titled(_("in all"), _worth([each for wish in wishes for each in wish.wanted]))))
     return "\n".join([_("This is wanted:"), *lines])
+
+
+def _worth(wanted: Sequence[Wanted]) -> str:
+    """Say what wishes cost as far as that is known, "" for nothing."""
+    total = sum(line_amount(each.terms.price, each.terms.price_per, each.amount) for each in wanted)
+    currency = next((each.terms.currency for each in wanted), "")
+    return money(total, currency) if total else ""
 
 
 def _amount(each: Wanted) -> str:
@@ -127,7 +140,7 @@ def _amount(each: Wanted) -> str:
     ),
 )
 @argument("cycle")
-@argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@argument("file", type=FILE)
 @told_by
 @pass_call
 def wish_import(call: Call, cycle: str, file: Path) -> None:
@@ -214,6 +227,9 @@ def _draw(row: WishTable) -> None:
         say(_("No wish yet."))
         return
     say()
+    if len(row.products) > _MOST_ACROSS:
+        _draw_long(row, households)
+        return
     titles = (_("basket"), _("household"), *(each.product for each in row.products), "")
     lines: list[tuple[Any, ...]] = [
         (each.number or "", _name(each), *_cells(row, each), _told(each)) for each in households
@@ -226,6 +242,37 @@ def _draw(row: WishTable) -> None:
         lines.append(("", _("missing"), *missing, ""))
     first = 0 if any(each.number for each in households) else 1  # a household does not know the number of its own
     table(titles[first:], [line[first:] for line in lines], right=range(2 - first, 2 - first + len(row.products)))
+
+
+_MOST_ACROSS = 8
+"""So many products have a column of their own; more would fit on no screen."""
+
+
+def _draw_long(row: WishTable, households: Sequence[WishRow]) -> None:
+    """Print what is wanted of each product, then what each household wants."""
+    products = [
+        (
+            each.product,
+            wished(each.quantity, each.tolerance, each.price_per),
+            each.cases if each.case else "",
+            wished(each.missing, 0, each.price_per) if each.missing else "",
+        )
+        for each in row.products
+    ]
+    table((_("product"), _("in all"), _("cases"), _("missing")), products, right=(1, 2, 3))
+    say()
+    numbered = any(each.number for each in households)
+    lines = [
+        (each.number or "", _name(each), _wants(row, each), _told(each))[0 if numbered else 1 :] for each in households
+    ]
+    titles = (_("basket"), _("household"), _("wants"), "")
+    table(titles[0 if numbered else 1 :], lines, right=(0,) if numbered else ())
+
+
+def _wants(row: WishTable, household: WishRow) -> str:
+    """Say in one line what a household wants, in the order of the products."""
+    cells = zip(row.products, _cells(row, household), strict=True)
+    return together(titled(each.product, amount) for each, amount in cells if amount)
 
 
 def _cells(row: WishTable, household: WishRow) -> list[str]:

@@ -25,13 +25,16 @@ NEWER_REMEMBERED = 7 * 86_400_000
 class Alert(msgspec.Struct, frozen=True):
     """Something that the user of a home should know and do something about.
 
-    Text and hint are message ids over `details`, as with an error; a front end says them.
+    Text and hint are message ids over `details`, as with an error; a front end says them. What waits in the `trade` is
+    looked for beside the orders; of a home with several members `hat` says for whom.
     """
 
     code: str
     text: str
     hint: str
-    details: dict[str, str | int]
+    details: dict[str, str | int | list[str]]
+    trade: bool = False
+    hat: str = ""
 
 
 def alerts(db: sqlite3.Connection) -> list[Alert]:
@@ -52,12 +55,16 @@ def alerts(db: sqlite3.Connection) -> list[Alert]:
     if forked:
         found.append(_alert(RefusedError("logs_forked", *_FORKED, n=forked)))
     found += [
-        _alert(RefusedError(code, *texts, **details))
+        _alert(RefusedError(code, *texts, **details), trade=True, hat=hat.name if len(own) > 1 else "")
         for hat in own
         for code, texts, details in trade_alerts(db, hat, now())
     ]
     found += [
-        _alert(RefusedError("close_awaited", *deputy_alerts.TEXTS, **details))
+        _alert(
+            RefusedError("close_awaited", *deputy_alerts.TEXTS, **details),
+            trade=True,
+            hat=hat.name if len(own) > 1 else "",
+        )
         for hat in own
         for details in deputy_alerts.closes_awaited(db, hat, now())
     ]
@@ -186,6 +193,6 @@ _NEWER = (
 )
 
 
-def _alert(error: RefusedError) -> Alert:
-    details = {name: value if isinstance(value, int) else str(value) for name, value in error.details.items()}
-    return Alert(error.code, error.message, error.hint, details)
+def _alert(error: RefusedError, *, trade: bool = False, hat: str = "") -> Alert:
+    details = {name: value if isinstance(value, int | list) else str(value) for name, value in error.details.items()}
+    return Alert(error.code, error.message, error.hint, details, trade, hat)

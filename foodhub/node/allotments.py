@@ -383,7 +383,10 @@ def _not_enough(shelf: Shelf, held: Aside, product: Product, free: int) -> Refus
         N_("Only {free} of {name} is free: {elsewhere} is set aside elsewhere, {held} here already.")
         if elsewhere
         else N_("Only {free} of {name} is free, besides {held} that is set aside already."),
-        N_('See where it is: foodhub stock show "{name}". What is not promised there, you can ask back: allot lower')
+        N_(
+            'See where it is: foodhub stock show "{name}". What is not promised there, you can ask back:'
+            ' foodhub allot lower CYCLE "{name}"=QUANTITY'
+        )
         if elsewhere
         else N_('Set at most {most} aside, or count the stock again with: foodhub stock set "{name}"=N'),
         name=product.name,

@@ -97,6 +97,14 @@ def amend_order(
     """
     buyer = buyer or as_itself(tx.db, hat)
     cycle, held = _own_order(tx, hat, buyer, order)
+    if order.state == "cancelled":
+        raise RefusedError(
+            "wrong_state",
+            N_("The order {number} was cancelled."),
+            N_('Order anew: foodhub order place "{cycle}" PRODUCT=QUANTITY'),
+            number=order.number,
+            cycle=order.cycle,
+        )
     after(order.state, "amend")
     seller = exchange_of(tx.db, held[0].hub, cycle)
     # What was refused is not in the order that is shown either.

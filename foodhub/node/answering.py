@@ -7,7 +7,7 @@ receipts, promises and allotments of the log it inherits (see `rights.desks`).
 from dataclasses import replace
 
 from foodhub.node.book import Book, keep_books, open_books, read_book
-from foodhub.node.counting import Gate, gate_of
+from foodhub.node.counting import Gate, gate_of, is_behind
 from foodhub.node.cycles import CycleRow
 from foodhub.node.desk import SLICE, Desk
 from foodhub.node.exchanges import Exchange
@@ -52,7 +52,7 @@ def _opened(tx: Transaction, hat: Hat, cycle: CycleRow, exchange: Exchange, book
         return gate, book
     if counted is not None:
         book = read_book(tx.db, hat.member, cycle, exchange.device, counted.at, counted.versions)
-        if not book.has_since(counted.versions):
+        if not is_behind(counted, book, exchange):
             return gate, book
         gate = replace(gate, counted=None, ready=True)
     return gate, read_book(tx.db, hat.member, cycle, exchange.device)

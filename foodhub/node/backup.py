@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 from unicodedata import normalize
 
@@ -96,7 +97,10 @@ def back_up(
     """
     check_target(file, force=force)
     size = _size(home / DATABASE)
-    with snapshot(home / DATABASE, lambda done: progress("copy", min(done, size), size)) as copy:
+    with (
+        _readable(home, file.parent) as database,
+        snapshot(database, lambda done: progress("copy", min(done, size), size)) as copy,
+    ):
         found = {name: copy if name == DATABASE else home / name for name in CARRIED}
         paths = {name: path for name, path in found.items() if path.exists()}
         made = int(time.time() * 1000)
@@ -108,6 +112,22 @@ def back_up(
                 progress("write", done, total)
         with closing(open_database(copy, read_only=True)) as db:
             return _look(db, file, made)
+
+
+@contextmanager
+def _readable(home: Path, beside: Path) -> Iterator[Path]:
+    """Give a home's database, of a write-protected home a copy as long as the block: a disk that fails may be so.
+
+    SQLite reads no database with a write-ahead log where it may write nothing.
+    """
+    if os.access(home, os.W_OK):
+        yield home / DATABASE
+        return
+    with TemporaryDirectory(prefix=".foodhub-", dir=beside) as folder:
+        for name in (DATABASE, f"{DATABASE}-wal"):
+            if (home / name).exists():
+                shutil.copyfile(home / name, Path(folder) / name)
+        yield Path(folder) / DATABASE
 
 
 @contextmanager

@@ -275,13 +275,16 @@ def _enter(book: Book, key: Product, rows: Sequence[Row], promised: dict[tuple[P
 
 def receipts_of(db: sqlite3.Connection, member: bytes, cycle: CycleRow, device: bytes) -> Iterable[tuple[int, Receipt]]:
     """Return the receipts of a cycle with their times (ms), those of the device named before those of its heirs."""
-    generation = {key: number for number, key in enumerate(line_of(db, device))}
+    line = line_of(db, device)
+    generation = {key: float(number) for number, key in enumerate(line)}
+    # Whoever is not in it went on between its first and its last: a recovery makes itself the heir of all before it.
+    between = len(line) - 1.5
     rows = db.execute(
         "SELECT r.timestamp, r.place, l.author, r.body FROM receipt r JOIN party o ON o.ref = r.owner"
         " JOIN log l ON l.ref = r.place >> ? WHERE r.cycle = ? AND r.cycle_owner = ? AND o.id = ?",
         (SEQ_BITS, cycle.key[1], cycle.key[0], member),
     ).fetchall()
-    rows.sort(key=lambda row: (generation.get(row[2], len(generation)), row[1]))
+    rows.sort(key=lambda row: (generation.get(row[2], between), 0 if row[2] in generation else row[0], row[1]))
     return [(at, _receipts.decode(body)) for at, _place, _author, body in rows]
 
 

@@ -17,12 +17,15 @@ from foodhub.node.hat import Hat, shown_name
 from foodhub.node.households import has_keys
 from foodhub.node.planning import currencies_of
 from foodhub.node.standing import is_removed, roles_of
+from foodhub.node.terms import case_in_cycle
 from foodhub.orders.cycle import deadline_fault
 from foodhub.orders.exchanges import Incoming, Pickup, Plan, ProductRule
 from foodhub.orders.statements import Cycle
 
 _bad = partial(bad, "cycle")
 _warning = partial(warning, "cycle")
+_LISTED = 10
+"""So many products are named in one finding; what to do with all of them is said behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,9 @@ def check_cycle_of(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> list[Fi
         *_deadlines(db, made),
         *_money(db, made),
         *_hubs(db, made.plan),
-        *([] if made.draft else _groups(db, cycle)),
+        *([] if made.draft else _groups(db, hat, cycle)),
         *_cases(made, offered),
+        *_unbroken(db, hat, made, cycle, offered),
         *_own(db, hat, made, cycle),
         *([] if made.draft else _sharing(db, hat, cycle, offered)),
     ]
@@ -151,7 +155,7 @@ def _stock(
             N_("Ask it to count: foodhub stock set PRODUCT=QUANTITY"),
             code="no_stock",
             producer=shown_name(db, producer),
-            products=", ".join(names),
+            products=_some(names),
         )
     for producer, names in kept.items() if device is not None else ():
         yield _warning(
@@ -159,9 +163,14 @@ def _stock(
             N_('Nothing of it can be promised until then: foodhub allot "{cycle}" --all, on the producer\'s side'),
             code="no_allotment",
             producer=shown_name(db, producer),
-            products=", ".join(names),
+            products=_some(names),
             cycle=made.cycle.name,
         )
+
+
+def _some(names: list[str]) -> list[str]:
+    """Return the first of many names, and how many more there are."""
+    return names if len(names) <= _LISTED + 1 else [*names[:_LISTED], f"… (+{len(names) - _LISTED})"]
 
 
 def _deadlines(db: sqlite3.Connection, made: Arrangement) -> Iterator[Finding]:
@@ -221,14 +230,16 @@ def _hubs(db: sqlite3.Connection, plan: Plan) -> Iterator[Finding]:
             )
 
 
-def _groups(db: sqlite3.Connection, cycle: CycleRow) -> Iterator[Finding]:
+def _groups(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> Iterator[Finding]:
     """Find hubs that have not said yet how they sell, and groups whose exchange does not fit its hub's."""
     selling = {each.aggregator for each in exchanges_of(db, cycle)}
     for hub in plan_of(db, cycle).hubs:
         if hub not in selling:
             yield _warning(
                 N_('{name} has not said yet how it sells in "{cycle}".'),
-                N_('Ask it to: foodhub cycle sell "{cycle}"'),
+                N_('Say it: foodhub cycle sell "{cycle}"')
+                if hub == hat.member
+                else N_('Ask it to: foodhub cycle sell "{cycle}"'),
                 code="supplier_waits",
                 name=shown_name(db, hub),
                 cycle=cycle.name,
@@ -298,7 +309,28 @@ def _cases(made: Arrangement, offered: list[_Offered]) -> Iterator[Finding]:
             N_("There is a rule for the cases of these products, but they have none: {products}."),
             N_("Their producers say how much a case holds: foodhub stock case PRODUCT=QUANTITY"),
             code="no_case",
-            products=", ".join(bare),
+            products=_some(bare),
+        )
+
+
+def _unbroken(
+    db: sqlite3.Connection, hat: Hat, made: Arrangement, cycle: CycleRow, offered: list[_Offered]
+) -> Iterator[Finding]:
+    """Find products whose producer is to be asked for a broken case, and delivers none."""
+    outgoing = made.outgoing if cycle.key[0] == hat.member else outgoing_of(db, hat.member, cycle)
+    rules = {(each[0], each[1]): each[2] for each in outgoing.rules} if outgoing else {}
+    kept = []
+    for each in offered:
+        rule = rules.get((each.producer, each.local), outgoing.rule if outgoing else None)
+        case = case_in_cycle(db, each.producer, each.local, cycle) if rule and rule.leftover == "open" else None
+        if case is not None and not case.broken:
+            kept.append(each.name)
+    if kept:
+        yield _warning(
+            N_("No broken case is delivered of these products, so what fills none is left out: {products}."),
+            N_("Say cut, or round_up to buy the case all the same: foodhub cycle sell CYCLE --rule PRODUCT=RULE"),
+            code="case_unbroken",
+            products=_some(kept),
         )
 
 
@@ -321,6 +353,6 @@ def _sharing(db: sqlite3.Connection, hat: Hat, cycle: CycleRow, offered: list[_O
             code="other_sharing",
             name=hat.name,
             hub=shown_name(db, ours.supplier),
-            products=", ".join(other),
+            products=_some(other),
             cycle=cycle.name,
         )

@@ -74,7 +74,14 @@ def _require_represented(db: sqlite3.Connection, hat: Hat, member: bytes, repres
     Raises:
         RefusedError: `not_represented`, or `represents_nobody`.
     """
-    if len(member) != ID_BYTES or has_keys(db, member) or representative == hat.member:
+    if len(member) != ID_BYTES:
+        raise RefusedError(
+            "id_not_whole",
+            N_("{id} is not a whole id, and this home does not know whose it is the beginning of."),
+            N_("Copy the id whole from your representative's screen: foodhub member show NAME"),
+            id=base32_id(member)[:8],
+        )
+    if has_keys(db, member) or representative == hat.member:
         raise RefusedError(
             "not_represented",
             N_("{id} is no member that somebody else represents."),

@@ -7,6 +7,8 @@ closing time that the cycle has now. Whoever slept through the hour first hears 
 import sqlite3
 from collections.abc import Iterator
 
+import msgspec
+
 from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
 from foodhub.node.cycles import CycleRow, cycle_at, in_ms, list_cycles, moment, unclosed_cycles
@@ -17,6 +19,7 @@ from foodhub.node.rights import require_right
 from foodhub.node.standing import require_standing
 from foodhub.node.waking import is_waking
 from foodhub.orders.exchanges import Close
+from foodhub.orders.purchase import Purchase
 from foodhub.orders.statements import Cycle, derived_id
 from foodhub.store.transaction import Transaction
 
@@ -24,6 +27,7 @@ DEPUTY_WAITS = 3_600_000
 """So long (ms) after the closing time the first deputy waits for the coordinator; each further one as much longer."""
 LONGEST_LATE = 30 * 24 * 3_600_000
 """So long (ms) after the closing time a deputy's node still closes a cycle by itself."""
+_purchases = msgspec.msgpack.Decoder(Purchase)
 
 
 def close_of(db: sqlite3.Connection, cycle: CycleRow) -> int | None:
@@ -57,9 +61,18 @@ def is_reopened(db: sqlite3.Connection, cycle: CycleRow, now: int) -> bool:
 
 
 def left_closed(db: sqlite3.Connection, exchange: Exchange, cycle: CycleRow, now: int) -> bool:
-    """Say whether a cycle was opened again, but not this sale in it: whoever sells there has to say a new time."""
-    others = exchange.aggregator != cycle.key[0]
-    return others and exchange.closes <= now and is_reopened(db, cycle, now)
+    """Say whether a cycle was opened again, but not this sale in it: whoever sells there has to say a new time.
+
+    Whoever closed after that did so on purpose.
+    """
+    if exchange.aggregator == cycle.key[0] or exchange.closes > now or not is_reopened(db, cycle, now):
+        return False
+    (opened,) = db.execute(
+        "SELECT x.timestamp FROM close x JOIN party o ON o.ref = x.owner"
+        " WHERE o.id = ?1 AND x.cycle_owner = ?1 AND x.cycle = ?2",
+        cycle.key,
+    ).fetchone()
+    return bool(exchange.closes <= opened)
 
 
 def ready_to_close(db: sqlite3.Connection, cycle: CycleRow) -> bool:
@@ -150,7 +163,7 @@ def reopen_cycle(tx: Transaction, hat: Hat, cycle: CycleRow, closes: int) -> Cyc
             closes=moment(closes, cycle.zone),
         )
     _require_later_than_deputies(tx.db, cycle, closes)
-    _require_nothing_accepted(tx.db, cycle)
+    require_nothing_accepted(tx.db, hat.member, cycle)
     check_deadlines(tx.db, plan_of(tx.db, cycle), closes, cycle.zone)
     version, *_ = _closes(tx.db, cycle).get(hat.member, (0, 0, False))
     local = derived_id(b"close", *cycle.key)
@@ -231,16 +244,25 @@ def _require_later_than_deputies(db: sqlite3.Connection, cycle: CycleRow, closes
         )
 
 
-def _require_nothing_accepted(db: sqlite3.Connection, cycle: CycleRow) -> None:
-    row = db.execute(
-        "SELECT 1 FROM purchase_answer WHERE cycle_owner = ? AND cycle = ? AND state IN ('accepted', 'part')",
-        cycle.key,
-    ).fetchone()
-    if row is not None:
+def require_nothing_accepted(db: sqlite3.Connection, hub: bytes, cycle: CycleRow) -> None:
+    """Make sure that no producer has accepted what a hub ordered from it in a cycle, or a part of it.
+
+    Raises:
+        RefusedError: `accepted_already`.
+    """
+    accepted = db.execute(
+        "SELECT p.body FROM purchase p JOIN party o ON o.ref = p.owner JOIN party f ON f.id = p.producer"
+        " JOIN purchase_answer a ON a.owner = f.ref AND a.hub = o.id AND a.cycle_owner = p.cycle_owner"
+        " AND a.cycle = p.cycle AND a.part = p.part AND a.purchase_version <= p.version"
+        " WHERE o.id = ? AND p.cycle_owner = ? AND p.cycle = ? AND a.state IN ('accepted', 'part')",
+        (hub, *cycle.key),
+    )
+    # A yes to a purchase order that wanted nothing any more binds nobody.
+    if any(line.quantity for (body,) in accepted for line in _purchases.decode(body).lines):
         raise RefusedError(
             "accepted_already",
             N_('A producer has accepted its purchase order of "{cycle}": it can\'t be opened again.'),
-            N_("A late order can be taken in by itself, or go into the next cycle."),
+            N_("What is wanted besides can go into the next cycle."),
             cycle=cycle.name,
         )
 

@@ -169,11 +169,14 @@ def _wrote(db: sqlite3.Connection, hat: Hat, member: bytes) -> bool:
 
 
 def _waiting(db: sqlite3.Connection, hat: Hat) -> list[bytes]:
-    """Return those of our members whose card somebody is to read to whom this device has not sealed it."""
+    """Return those of our members whose card somebody is to read to whom this device has not sealed it.
+
+    Whoever wrote a card seals it; what a device wrote that was retired since, as on a recovery, any other does.
+    """
     rows = db.execute(
         "SELECT p.id, c.version FROM contact c JOIN party p ON p.ref = c.owner JOIN log l ON l.ref = c.place >> ?"
-        " WHERE l.author = ?",
-        (SEQ_BITS, hat.device),
+        " LEFT JOIN device d ON d.key = l.author WHERE l.author = ? OR (d.member = ? AND d.retired)",
+        (SEQ_BITS, hat.device, hat.member),
     ).fetchall()
     ours = {hat.member, as_itself(db, hat).member, *represented_by(db, hat)}
     return [

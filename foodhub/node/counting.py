@@ -114,6 +114,17 @@ def counted_of(
     return CountedList(at, rows_by_place, goods, parts)
 
 
+def is_behind(counted: CountedList, book: Book, exchange: Exchange) -> bool:
+    """Say whether more was received, or promised, than a list has: its close was gone for a while, and came back.
+
+    A group promises what its supplier promises it, also after its list.
+    """
+    more = exchange.own_supplier and any(
+        each.limited and book.demand(key).promised > each.units for key, each in counted.goods.items()
+    )
+    return more or book.has_since(counted.versions)
+
+
 def count(
     tx: Transaction,
     hat: Hat,
@@ -135,11 +146,13 @@ def count(
     goods = _goods(book, supplies, {(row.buyer, row.order): row.version for row in rows}, before)
     parts = [(rows[first : first + ROWS], goods[:0]) for first in range(0, len(rows), ROWS)]
     parts += [(rows[:0], goods[first : first + GOODS]) for first in range(0, len(goods), GOODS)]
+    # A list for the same close may have been longer: what is left of it would make this one no whole.
+    parts += [(rows[:0], goods[:0])] * (max(_parts_at(tx.db, hat.member, exchange.cycle, at), 1) - len(parts))
     statements = []
-    for number, part in enumerate(parts or [(rows, goods)], 1):
+    for number, part in enumerate(parts, 1):
         local = counted_id(exchange.cycle, number)
         version = 1 + _version(tx.db, hat.member, local)
-        statements.append(Counted(local, version, *exchange.cycle, at, number, max(len(parts), 1), *part))
+        statements.append(Counted(local, version, *exchange.cycle, at, number, len(parts), *part))
     write_shown(tx, hat, exchange, statements, {row.buyer for row in rows})
     return len(statements)
 
@@ -198,6 +211,16 @@ def chunks(readers: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     """Split readers as slots of a sealed entry allow; one empty chunk where there are none."""
     for first in range(0, len(readers) or 1, READERS):
         yield readers[first : first + READERS]
+
+
+def _parts_at(db: sqlite3.Connection, member: bytes, cycle: tuple[bytes, bytes], at: int) -> int:
+    """Return how many parts a list for the close at `at` (ms) has, 0 without one."""
+    row = db.execute(
+        "SELECT max(c.part) FROM counted c JOIN party o ON o.ref = c.owner"
+        " WHERE o.id = ? AND c.cycle_owner = ? AND c.cycle = ? AND c.at = ?",
+        (member, *cycle, at),
+    ).fetchone()
+    return int(row[0] or 0)
 
 
 def _version(db: sqlite3.Connection, member: bytes, local: bytes) -> int:

@@ -12,11 +12,11 @@ from foodhub.catalog.naming import base32_id, id_bytes
 from foodhub.catalog.statements import Case
 from foodhub.errors import N_, RefusedError
 from foodhub.node.book import Held, read_book
-from foodhub.node.changing import require_changeable, require_no_purchase
+from foodhub.node.changing import require_changeable
 from foodhub.node.confirmations import confirmations_of
 from foodhub.node.counting import ACCEPTED, count, gate_of
 from foodhub.node.cycles import CycleRow, cycle_at
-from foodhub.node.desk import Desk
+from foodhub.node.desk import DECLINED, Desk
 from foodhub.node.exchanges import require_exchange
 from foodhub.node.hat import Hat, shown_name
 from foodhub.node.offering import Offer, sell
@@ -121,17 +121,14 @@ def confirm_order(tx: Transaction, hat: Hat, order: OrderRow) -> int:
 def decline_order(tx: Transaction, hat: Hat, order: OrderRow) -> int:
     """Say no to what of an order waits for a person; return how many placements that were.
 
-    What was confirmed before stays. After the close it can be declined until purchase orders have gone.
+    What was confirmed before stays, so this is always possible: nothing of what waits was ordered from anybody.
 
     Raises:
-        RefusedError: `not_your_desk`, `not_by_hand`, or `purchase_sent`.
+        RefusedError: `not_your_desk` or `not_by_hand`.
     """
     desk, held = order_at(tx, hat, order)
     waits = _waiting(held, order)
-    if desk.gate.counted is not None:
-        require_no_purchase(tx.db, hat.member, desk.cycle)
     desk.decline(waits)
-    _count_again(desk)
     return len(waits)
 
 
@@ -160,10 +157,15 @@ def _waiting(held: list[Held], order: OrderRow) -> list[Held]:
     """Return which placements of an order wait for a person."""
     found = [each for each in held if each.received and any(line.reason == BY_HAND for line in _said(each))]
     if not found:
+        declined = any(DECLINED in {line.reason for line in _said(each)} | {_reason(each)} for each in held)
         raise RefusedError(
             "not_by_hand",
-            N_("Nothing of the order {number} waits for your word."),
-            N_("See what does: foodhub desk show"),
+            N_("You have declined the order {number} already.")
+            if declined
+            else N_("Nothing of the order {number} waits for your word."),
+            N_("If you take it after all, ask its buyer to order anew.")
+            if declined
+            else N_("See what does: foodhub desk show"),
             number=order.number,
         )
     return found
@@ -171,6 +173,10 @@ def _waiting(held: list[Held], order: OrderRow) -> list[Held]:
 
 def _said(held: Held) -> list[AnswerLine]:
     return held.answer.lines if held.answer else []
+
+
+def _reason(held: Held) -> str:
+    return held.answer.reason if held.answer else ""
 
 
 def _count_again(desk: Desk) -> None:

@@ -35,7 +35,7 @@ class DeskOrder(msgspec.Struct, frozen=True):
     """What of an order a person should look at: `state` is by_hand, late, refused or by_clock; `reason` says why.
 
     `changes`: it changes what is in the queue; else it is new. `lines` are those that want something else than what is
-    in the queue. `acceptable`: it is late, and a person may still let it count.
+    in the queue. `acceptable`: it is late or waits for a word, and a person may still let it count.
     """
 
     order: str
@@ -51,13 +51,13 @@ class DeskOrder(msgspec.Struct, frozen=True):
 def desk_orders(
     db: sqlite3.Connection, helds: Iterable[Held], numbers: Mapping[bytes, str], gate: Gate, *, changeable: bool
 ) -> list[DeskOrder]:
-    """Return which of the placements on a desk a person should look at, customer by customer.
+    """Return which of the placements on a desk a person should look at, in the order in which they were received.
 
     `numbers` are those of customers' orders; one that is not here any more is called by the beginning of its id.
     `changeable` says that what counts at this desk can still become more.
     """
     found = []
-    for held in sorted(helds, key=lambda held: held.place):
+    for held in helds:
         waits = _waits(held)
         if waits is not None:
             buyer, order = held.place
@@ -66,7 +66,7 @@ def desk_orders(
             if state == "late" and not _signed_in_time(db, held, gate):
                 state = "refused"
             lines = list(_to_decide(db, held, state))
-            acceptable = changeable and state == "late" and bool(lines)
+            acceptable = changeable and state in {"late", BY_HAND} and bool(lines)
             found.append(DeskOrder(*head, state, reason, bool(held.receipt_lines()), lines, acceptable))
     return together(found)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from foodhub.catalog.naming import base32_id, id_bytes
+from foodhub.catalog.naming import base32_id, fold, id_bytes
 from foodhub.node.book import read_book
 from foodhub.node.changing import is_changeable
 from foodhub.node.closing import left_closed
@@ -22,6 +22,7 @@ from foodhub.node.hat import Hat, member_name, shown_name
 from foodhub.node.order_lines import LATE, why_less
 from foodhub.node.orders import list_orders
 from foodhub.node.products import product_statement
+from foodhub.node.receipts import BY_HAND
 from foodhub.node.remarks import consents_in
 from foodhub.node.settling import SUBSTITUTED, Lack, confirmed_of, is_short, sharing_of, to_share, work_out
 from foodhub.node.shortfalls import shortfall_of
@@ -98,6 +99,15 @@ class QueueProduct(msgspec.Struct, frozen=True):
     shares: list[ShareRow]
 
 
+class DeskComment(msgspec.Struct, frozen=True):
+    """A word of a customer about its order, for whoever packs it."""
+
+    order: str
+    customer: str | None
+    customer_id: str
+    comment: str
+
+
 class DeskRow(msgspec.Struct, frozen=True):
     """The desk of one member in a cycle; `state` is upcoming, open, closed (being counted), counted or confirmed.
 
@@ -117,6 +127,7 @@ class DeskRow(msgspec.Struct, frozen=True):
     confirmed: int
     products: list[QueueProduct]
     orders: list[DeskOrder]
+    comments: list[DeskComment]
 
 
 def list_desks(db: sqlite3.Connection, hat: Hat, now: int) -> list[DeskRow]:
@@ -130,6 +141,8 @@ def list_desks(db: sqlite3.Connection, hat: Hat, now: int) -> list[DeskRow]:
 
 def _needs_a_look(row: DeskRow, now: int) -> bool:
     if row.state != "confirmed" or row.reopened or any(each.short is not None for each in row.products):
+        return True
+    if any(each.state == BY_HAND for each in row.orders):
         return True
     return in_ms(row.until) > now - RECENT and any(each.acceptable for each in row.orders)
 
@@ -175,6 +188,11 @@ class _Desk:
         orders = list_orders(db, hat, now)
         ours = [row for row in orders if (row.cycle_id, row.hub_id) == (cycle.id, own)]
         self._numbers = {id_bytes(row.customer_id): row.number for row in ours}
+        self._comments = [
+            DeskComment(row.number, row.customer, row.customer_id, row.comment)
+            for row in sorted(ours, key=lambda row: row.number)
+            if row.comment and row.state not in {"cancelled", "refused"}
+        ]
         self._consents = consents_in(db, hat.member, cycle.key)
 
     def row(self) -> DeskRow:
@@ -191,8 +209,12 @@ class _Desk:
             late_at=self._late_at(),
             customers=len(customers),
             confirmed=len(customers & self._told.keys()),
-            products=[self._product(key, self._queue.get(key, [])) for key in sorted({*self._queue, *self._lines})],
+            products=sorted(
+                (self._product(key, self._queue.get(key, [])) for key in {*self._queue, *self._lines}),
+                key=lambda each: (fold(each.product), each.product_id),
+            ),
             orders=self._orders(),
+            comments=self._comments,
         )
 
     def _late_at(self) -> str | None:

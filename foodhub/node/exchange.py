@@ -274,3 +274,14 @@ def setting(db: sqlite3.Connection, key: str) -> str:
 def remember(tx: Transaction, key: str, value: str) -> None:
     """Remember a setting."""
     tx.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+def remember_place(tx: Transaction, asked: Sequence[str], got: str) -> None:
+    """Remember where to listen the next time: where somebody asked for, though for any port at the one that it `got`.
+
+    What was asked for once stays until something else is: members and invites know these addresses.
+    """
+    before = setting(tx.db, "listen")
+    named = asked and not any(address.endswith("/tcp/0") for address in asked)
+    if asked or not before or before.startswith("/ip4/127.0.0.1/"):
+        remember(tx, "listen", " ".join(asked) if named else got)

@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from foodhub.catalog.naming import base32_id, fold
-from foodhub.errors import N_, NotSetUpError, NotThereError, UsageError
+from foodhub.errors import N_, NotSetUpError, NotThereError, Unnamed, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def hats(db: sqlite3.Connection) -> list[Hat]:
 
 
 def choose_hat(db: sqlite3.Connection, name: str | None) -> Hat:
-    """Return the member that `--as` names; without a name the only one of this home.
+    """Return the member that `--as` names, by its name or what only its name begins with; else the only one here.
 
     Raises:
         NotSetUpError: this home has none. NotThereError: none has this name. UsageError: a name is needed.
@@ -50,7 +50,10 @@ def choose_hat(db: sqlite3.Connection, name: str | None) -> Hat:
             N_("Say which one acts with --as NAME."),
             names=names,
         )
-    matches = [hat for hat in found if fold(hat.name) == fold(name)]
+    wanted = fold(name)
+    matches = [hat for hat in found if fold(hat.name) == wanted] or [
+        hat for hat in found if wanted and fold(hat.name).startswith(wanted)
+    ]
     if len(matches) != 1:
         raise NotThereError(
             "no_such_hat",
@@ -96,7 +99,7 @@ def require_member(db: sqlite3.Connection, hat: Hat) -> None:
         raise NotSetUpError(
             "not_a_member",
             N_("{name} is not in the circuit yet."),
-            N_("Ask a coordinator for an invite, then: foodhub circuit join INVITE"),
+            N_("Ask a steward for an invite, then: foodhub circuit join INVITE"),
             name=hat.name,
         )
 
@@ -114,4 +117,4 @@ def member_name(db: sqlite3.Connection, member: bytes) -> str | None:
 
 def shown_name(db: sqlite3.Connection, member: bytes) -> str:
     """Return a name to show: the public one, else the role and the beginning of the id."""
-    return member_name(db, member) or f"Household {base32_id(member)[:4]}"
+    return member_name(db, member) or Unnamed(base32_id(member)[:4])

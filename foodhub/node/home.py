@@ -41,5 +41,5 @@ def paths(home: Path) -> dict[str, Path]:
         "live": home / "live.db",
         "log": home / "node.log",
         "state": user_state_path("foodhub"),
-        "bootstrap": bootstrap_file(home),
+        "bootstrap": home / BOOTSTRAP,
     }

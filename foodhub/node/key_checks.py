@@ -14,7 +14,7 @@ from foodhub.errors import N_
 from foodhub.log.keys import BoxKey, SigningKey
 from foodhub.node import live
 from foodhub.node.alerts import turned_away
-from foodhub.node.finding import Examined, Finding, bad, warning
+from foodhub.node.finding import Examined, Finding, bad, ok, skipped, warning
 from foodhub.node.home import DATABASE
 from foodhub.node.recovery import unconfirmed
 from foodhub.store.guard import SENTENCES, Guard, refused
@@ -109,12 +109,14 @@ def check_guard(examined: Examined) -> Iterator[Finding]:
     """Say whether this home may sign, and why not."""
     row = examined.db.execute("SELECT value FROM meta WHERE key = ?", (READ_ONLY,)).fetchone()
     reasons = {"": str(row[0])} if row else {}
-    if not row:
-        names = dict(examined.db.execute("SELECT device, name FROM own").fetchall())
-        for file in read_key_files(examined.home / "keys"):
-            device = file.keys.signing.public
+    names = dict(examined.db.execute("SELECT device, name FROM own").fetchall())
+    able = []
+    for file in [] if row else read_key_files(examined.home / "keys"):
+        device = file.keys.signing.public
+        if device in names:
+            able.append(names[device])
             reason = Guard(examined.home / DATABASE, file).reason(examined.db)
-            if reason and device in names:
+            if reason:
                 reasons[names[device]] = reason
     for name, reason in reasons.items():
         hint = refused(reason).hint
@@ -124,6 +126,13 @@ def check_guard(examined: Examined) -> Iterator[Finding]:
         for alert in turned_away([], live.refusals(examined.home)):
             # The word of others, which may be wrong: it is no fault of this home that was found.
             yield warning("guard", alert.text, alert.hint, code=alert.code)
+        # That the others lack their keys, the check of the keys says.
+        if len(able) < len(names):
+            yield (
+                ok("guard", N_("Who may sign here: {names}."), names=sorted(able))
+                if able
+                else skipped("guard", N_("Left out: nobody's keys are here."))
+            )
 
 
 def check_words(examined: Examined) -> Iterator[Finding]:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import msgspec
 
+from foodhub.errors import N_, FoodhubError
+from foodhub.node.trouble import trouble
 from foodhub.store.database import BUSY_MS, switch_to_wal
 from foodhub.store.lock import FileLock
 
@@ -120,6 +122,20 @@ def peers(home: Path) -> list[PeerRow]:
             " ORDER BY state != 'connected', contact DESC, id"
         ).fetchall()
     return _worth_a_line([PeerRow(row[0], json.loads(row[1]), *row[2:]) for row in rows], int(time.time() * 1000))
+
+
+def look(home: Path) -> tuple[Process | None, list[PeerRow]]:
+    """Return the network process of this home and its peers.
+
+    Raises:
+        FoodhubError: they can't be read, such as on a disk that became full before they were written.
+    """
+    try:
+        found = process(home)
+        return found, peers(home) if found else []
+    except (sqlite3.Error, OSError) as error:
+        message = N_("What the network process knows can't be read: {reason}.")
+        raise trouble(error, home) or FoodhubError("live_unreadable", message, reason=str(error)) from error
 
 
 def _worth_a_line(rows: Sequence[PeerRow], now: int) -> list[PeerRow]:

@@ -200,9 +200,17 @@ def _enclosing(owner: bytes, mandate: bytes) -> Any:
 
 
 def set_product_for(
-    tx: Transaction, hat: Hat, owner: bytes, local: bytes, fields: dict[str, Any], on_hand: object = UNCHANGED
+    tx: Transaction,
+    hat: Hat,
+    owner: bytes,
+    local: bytes,
+    fields: dict[str, Any],
+    on_hand: object = UNCHANGED,
+    told: Means = "",
 ) -> str:
     """Change fields of another member's product, and its stock unless `UNCHANGED`; return `changed` or `unchanged`.
+
+    `told` is how one whom we represent had said it.
 
     Raises:
         RefusedError: no mandate covers what changes, or what we sign counts no more.
@@ -215,7 +223,7 @@ def set_product_for(
         raise NotThereError("no_such_product", N_('There is no product "{text}".'), text=base32_id(local)[:8])
     stock = None if on_hand is UNCHANGED else stock_of(local, on_hand)  # type: ignore[arg-type]
     statements, what = differences(tx.db, owner, msgspec.structs.replace(held, **fields), stock)
-    voices = [writing_for(tx.db, hat, owner, _field(held, each), tx.now) for each in statements]
+    voices = [writing_for(tx.db, hat, owner, _field(held, each), tx.now, told) for each in statements]
     said = [voice.enclose(each) for voice, each in zip(voices, statements, strict=True)]
     if said:
         if stock is not None:
@@ -249,10 +257,12 @@ def set_stock_for(
     wanted: Mapping[bytes, int | None],
     mode: StockMode | None = None,
     delivered: Sequence[CycleRow] = (),
+    told: Means = "",
 ) -> int:
     """Count products of another member; return how many statements that took. None stands for made on demand.
 
-    What was sold in the cycles `delivered` has left its shelf; of somebody of whom we hold a mandate we can't say that.
+    `told` is how one whom we represent had said it. What was sold in the cycles `delivered` has left its shelf; of
+    somebody of whom we hold a mandate we can't say that.
 
     Raises:
         RefusedError: no mandate covers it, what we sign counts no more, or `made_on_demand`.
@@ -260,7 +270,7 @@ def set_stock_for(
     if owner == hat.member:
         return set_stock(tx, hat, wanted, mode, delivered)
     require_standing(tx.db, hat)
-    voice = writing_for(tx.db, hat, owner, "stock", tx.now)
+    voice = writing_for(tx.db, hat, owner, "stock", tx.now, told)
     _require_counting(tx.db, hat, voice)
     said = []
     for local, quantity in wanted.items():

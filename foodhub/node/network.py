@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from foodhub.errors import N_, ExitCode, FoodhubError
 from foodhub.node import live
+from foodhub.node.trouble import trouble
 
 START_SECONDS = 60.0
 """A process that ends says so at once; this is for one that takes its time on a slow and busy machine."""
@@ -58,9 +60,17 @@ async def network(home: Path) -> AsyncIterator[bool]:
         start_new_session=True,
     )
     try:
-        yield await _until_running(home, child)
+        yield await _started(home, child)
     finally:
         await _stop(child)
+
+
+async def _started(home: Path, child: asyncio.subprocess.Process) -> bool:
+    """Wait as `_until_running` does; what the disk says against it becomes an error for people."""
+    try:
+        return await _until_running(home, child)
+    except (sqlite3.Error, OSError) as error:
+        raise trouble(error, home) or _failure(None, home) from error
 
 
 async def _until_running(home: Path, child: asyncio.subprocess.Process) -> bool:

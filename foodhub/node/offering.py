@@ -13,7 +13,7 @@ import msgspec
 from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
 from foodhub.node.arranging import Arrangement, arrangement_of, change
-from foodhub.node.closing import is_reopened
+from foodhub.node.closing import is_reopened, require_nothing_accepted
 from foodhub.node.cycles import CycleRow, in_ms
 from foodhub.node.exchanges import Exchange, check_deadlines, exchange_of, outgoing_of, plan_of
 from foodhub.node.hat import Hat, shown_name
@@ -56,8 +56,8 @@ def sell(tx: Transaction, hat: Hat, cycle: CycleRow, offer: Offer) -> CycleRow:
 
     Raises:
         RefusedError: `not_in_cycle`, `other_supplier`, `cycle_closed`, `exchange_closed`, a deadline out of order,
-            `closes_with_cycle`, `sale_of_hub`, `buying_of_group`, `as_one_in_direct`, `bad_pickup`, `wishes_confided`,
-            or this device may not.
+            `accepted_already`, `closes_with_cycle`, `sale_of_hub`, `buying_of_group`, `as_one_in_direct`, `bad_pickup`,
+            `wishes_confided`, `ordered_already`, or this device may not.
     """
     require_standing(tx.db, hat)
     _check_pickups(offer, cycle)
@@ -78,6 +78,7 @@ def sell(tx: Transaction, hat: Hat, cycle: CycleRow, offer: Offer) -> CycleRow:
     made = msgspec.structs.replace(made, supplier=above.aggregator if above else hat.member)
     _check_kind(tx.db, cycle, above, made, offer, is_hub=is_hub)
     _require_nothing_confided(tx.db, hat, cycle, offer)
+    _require_same_bargain(tx.db, hat, cycle, before, offer)
     if made != before:
         version = before.version + 1 if before else 1
         tx.append(hat.member, Log.CATALOG, [msgspec.structs.replace(made, version=version)])
@@ -108,6 +109,31 @@ def _require_nothing_confided(db: sqlite3.Connection, hat: Hat, cycle: CycleRow,
             "wishes_confided",
             N_('Customers have ordered in "{cycle}" already, and were told that only {name} reads what they want.'),
             N_("Let all read all wishes from the next cycle on: say --open before anybody orders in it."),
+            cycle=cycle.name,
+            name=hat.name,
+        )
+
+
+def _require_same_bargain(
+    db: sqlite3.Connection, hat: Hat, cycle: CycleRow, before: Outgoing | None, offer: Offer
+) -> None:
+    """Make sure that nobody's order comes to stand with another seller, or under another bargain, than it was signed.
+
+    Raises:
+        RefusedError: `ordered_already`.
+    """
+    said = ("supplier", "buying", "sale")
+    if before is None or all(getattr(offer, name) in {None, getattr(before, name)} for name in said):
+        return
+    row = db.execute(
+        "SELECT 1 FROM placement WHERE hub = ? AND cycle_owner = ? AND cycle = ? AND NOT cancelled",
+        (hat.member, *cycle.key),
+    ).fetchone()
+    if row is not None:
+        raise RefusedError(
+            "ordered_already",
+            N_('Customers of {name} have ordered in "{cycle}" already: who owes what to whom can\'t change any more.'),
+            N_("Say it anew in the next cycle, before anybody orders."),
             cycle=cycle.name,
             name=hat.name,
         )
@@ -326,6 +352,8 @@ def _require_time(
             name=hat.name,
             cycle=cycle.name,
         )
+    if held is not None and held.closes <= now:
+        require_nothing_accepted(db, hat.member, cycle)
     if offer.closes is not None and offer.closes <= now:
         raise RefusedError(
             "bad_window",

@@ -105,11 +105,16 @@ def _shown(
         share=None,
         price=line.price,
         price_per=line.price_per,
-        total=line_amount(line.price, line.price_per, taken if confirmed is None else confirmed),
+        total=line_amount(line.price, line.price_per, _counts(taken, confirmed, reason)),
         reason=reason,
         substitute=substitute,
         late=late,
     )
+
+
+def _counts(taken: int, confirmed: int | None, reason: str) -> int:
+    """Return how much of a line its amount is for: what was taken in, as long as the rest is not decided."""
+    return taken if confirmed is None or reason == UNDECIDED else confirmed
 
 
 def _said_of(placement: Placement, line: OrderLine, answer: AnswerLine | None) -> tuple[int, int | None, str]:
@@ -133,7 +138,7 @@ def _merged(rows: list[LineRow]) -> LineRow:
     first = rows[0]
     if len(rows) == 1:
         return first
-    amounts = [row.taken if row.confirmed is None else row.confirmed for row in rows]
+    amounts = [_counts(row.taken, row.confirmed, row.reason) for row in rows]
     decided = [row.confirmed for row in rows if row.confirmed is not None]
     # What is promised stays so while more is not answered yet.
     open_rest = UNDECIDED if any(decided) and len(decided) < len(rows) else ""

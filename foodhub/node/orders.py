@@ -12,13 +12,16 @@ from itertools import groupby
 
 import msgspec
 
-from foodhub.catalog.naming import Named, base32_id, find, id_bytes
+from foodhub.catalog.naming import Named, base32_id, find, fold, id_bytes
 from foodhub.errors import N_, NotThereError, RefusedError
+from foodhub.node.buyers import names_of
 from foodhub.node.confirmations import confirmation_of
 from foodhub.node.cycles import CycleRow, list_cycles, moment
+from foodhub.node.exchanges import exchange_of
 from foodhub.node.hat import Hat, choose_hat, hats, member_name, shown_name
 from foodhub.node.order_lines import LineRow, line_rows, with_confirmed
 from foodhub.node.placements import Placement, placements
+from foodhub.node.reopened import is_in_force
 from foodhub.orders.closing import Confirmation
 from foodhub.orders.order import Apart, OrderState, order_state, partly
 
@@ -87,9 +90,9 @@ def _order_row(
     first = group[0]
     cycle = cycles.get(first.cycle)
     zone = cycle.zone if cycle else "UTC"
-    # Once a cycle was opened again, what was confirmed before is to be confirmed anew.
-    opened = cycle is not None and cycle.state == "open"
-    said = None if opened else confirmation_of(db, first.hub, first.owner, first.cycle)
+    said = confirmation_of(db, first.hub, first.owner, first.cycle)
+    if said is not None and cycle is not None and not is_in_force(db, cycle, first.hub, said.at):
+        said = None
     states = [p.state(confirmed=said is not None) for p in group]
     standing = [p for p in group if not p.gone] or group
     state = order_state(states)
@@ -147,6 +150,15 @@ def order_in(db: sqlite3.Connection, buyer: bytes, aggregator: bytes, cycle: Cyc
     where = "m.id = ? AND p.hub = ? AND p.cycle_owner = ? AND p.cycle = ?"
     found = placements(db, where, [buyer, aggregator, *cycle.key])
     return _order_row(db, {cycle.key: cycle}, found) if found else None
+
+
+def pickups_of(db: sqlite3.Connection, order: OrderRow, now: int) -> list[tuple[str, datetime, datetime]]:
+    """Return where, from when and until when an order can be fetched: the pickups of whoever it was given to."""
+    cycle = next((row for row in list_cycles(db, now) if row.id == order.cycle_id), None)
+    exchange = exchange_of(db, id_bytes(order.hub_id), cycle) if cycle is not None else None
+    if cycle is None or exchange is None or order.state in {"cancelled", "refused", "late"}:
+        return []
+    return [(each.place, moment(each.opens, cycle.zone), moment(each.closes, cycle.zone)) for each in exchange.pickups]
 
 
 def find_order(db: sqlite3.Connection, hat: Hat, text: str, now: int) -> OrderRow:
@@ -207,7 +219,17 @@ def orders_of_home(db: sqlite3.Connection, as_name: str | None, now: int) -> lis
 def find_order_of_home(db: sqlite3.Connection, as_name: str | None, text: str, now: int) -> OrderRow:
     """Return the order that somebody named by id prefix or number, among those of `orders_of_home`.
 
+    One that a member of this home gave may be named by its cycle, too.
+
     Raises:
         NotThereError: there is none. UsageError: there are several.
     """
-    return find(orders_of_home(db, as_name, now), text, lambda order: order.named, "order")
+    rows = orders_of_home(db, as_name, now)
+    try:
+        return find(rows, text, lambda order: order.named, "order")
+    except NotThereError:
+        own = {base32_id(member) for hat in hats(db) for member in names_of(db, hat)}
+        mine = [row for row in rows if row.customer_id in own and fold(row.cycle) == fold(text)]
+        if not mine:
+            raise
+        return find(mine, text, lambda order: order.named._replace(name=order.cycle, extra=order.hub), "order")

@@ -109,9 +109,9 @@ def _not_in_cycle(
         both if unsure else N_('Not sold in "{cycle}": {unsold}.'),
         nearest if near else N_('Leave it out. What is sold: foodhub cycle show "{cycle}"'),
         cycle=cycle.name,
-        unsold="; ".join(f'{named[each.text]} ("{each.text}")' for each in unsold),
+        unsold=[f'{named[each.text]} ("{each.text}")' for each in unsold],
         listed=_listed(unsure, sold),
-        nearest=", ".join(near),
+        nearest=list(near),
         unsure=[each.text for each in unsure],
     )
 
@@ -126,9 +126,9 @@ def _not_sure(unsure: Sequence[Pasted[Key]], sold: Products) -> RefusedError:
     )
 
 
-def _listed(unsure: Sequence[Pasted[Key]], sold: Products) -> str:
+def _listed(unsure: Sequence[Pasted[Key]], sold: Products) -> list[str]:
     said = []
     for each in unsure:
         names = [_name(sold[key]) for key in each.candidates]
         said.append(f'"{each.text}" ({" / ".join(names)}?)' if names else f'"{each.text}"')
-    return "; ".join(said)
+    return said

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import msgspec
 
-from foodhub.catalog.naming import id_bytes
+from foodhub.catalog.naming import full_name, id_bytes
 from foodhub.errors import N_, RefusedError
 from foodhub.node.arranging import Arrangement, change, require_arrangement
 from foodhub.node.cycles import CycleRow, moment
@@ -57,6 +57,8 @@ def set_cycle(tx: Transaction, hat: Hat, local: bytes, changes: Changes) -> Cycl
             )
         cycle = msgspec.structs.replace(now.cycle, **_given(changes, "name", "opens", "closes", "sale"))
         plan = _planned(now, changes)
+        if opened:
+            _require_hubs_kept(tx.db, hat, now, plan)
         outgoing = now.outgoing
         if outgoing is not None:
             outgoing = msgspec.structs.replace(outgoing, closes=cycle.closes, sale=cycle.sale)
@@ -76,6 +78,31 @@ def _planned(now: Arrangement, changes: Changes) -> Plan:
             cycle=now.cycle.name,
         )
     return plan if plan.hubs else msgspec.structs.replace(plan, pooled=False)
+
+
+def _require_hubs_kept(db: sqlite3.Connection, hat: Hat, now: Arrangement, plan: Plan) -> None:
+    """Make sure that no hub is taken out of an open cycle of ours, or supplied otherwise, that sells there already.
+
+    What was ordered from it is known to it alone.
+
+    Raises:
+        RefusedError: `hub_sells_already`.
+    """
+    gone = now.plan.hubs if plan.pooled != now.plan.pooled else [hub for hub in now.plan.hubs if hub not in plan.hubs]
+    for hub in gone:
+        row = db.execute(
+            "SELECT 1 FROM outgoing o JOIN member m ON m.ref = o.owner"
+            " WHERE m.id = ? AND NOT m.removed AND o.cycle_owner = ? AND o.cycle = ?",
+            (hub, hat.member, now.local),
+        ).fetchone()
+        if row is not None:
+            raise RefusedError(
+                "hub_sells_already",
+                N_('{hub} sells in "{cycle}" already, and may have orders: how it takes part can\'t change any more.'),
+                N_('It can close its own sale: foodhub group close "{cycle}", there.'),
+                hub=shown_name(db, hub),
+                cycle=now.cycle.name,
+            )
 
 
 def _require_other(db: sqlite3.Connection, hat: Hat, member: bytes) -> None:
@@ -165,6 +192,20 @@ def comes_in(plan: Plan, producer: bytes, product: bytes) -> bool:
     """Say whether a product comes into a cycle; all does where its plan names nobody."""
     brought = [each.products for each in plan.incoming if each.producer == producer]
     return not plan.incoming or any(not products or product in products for products in brought)
+
+
+def left_out(db: sqlite3.Connection, before: Plan, after: Plan) -> list[tuple[str, list[str]]]:
+    """Return by producer the products that come into a cycle no more by another plan; no names for all of them."""
+    rows = db.execute(
+        "SELECT m.id, p.local, p.name, p.variant FROM product p JOIN party m ON m.ref = p.owner WHERE NOT p.withdrawn"
+        " ORDER BY p.name, p.variant"
+    ).fetchall()
+    out: dict[bytes, list[str]] = {}
+    for producer, local, name, variant in rows:
+        if comes_in(before, producer, local) and not comes_in(after, producer, local) and not is_removed(db, producer):
+            out.setdefault(producer, []).append(full_name(name, variant))
+    named = {each.producer for each in after.incoming}
+    return sorted((shown_name(db, each), names if each in named else []) for each, names in out.items())
 
 
 def _sells(db: sqlite3.Connection, member: bytes) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from foodhub.catalog.naming import Named, base32_id, find, fold, full_name
-from foodhub.catalog.product import LENGTHS, check, default_step, ordered_quantity
+from foodhub.catalog.product import LENGTHS, check, default_step, quantity_in_steps
 from foodhub.catalog.statements import Product, Stock, product_id
 from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
@@ -361,7 +361,7 @@ def read_count(name: str, price_per: PricePer, text: str) -> int:
         withdrawn=False,
         **texts,
     )
-    return ordered_quantity(whole, text)
+    return quantity_in_steps(whole, text)
 
 
 UNCHANGED = object()

@@ -12,10 +12,9 @@ from foodhub.catalog.naming import base32_id, id_bytes
 from foodhub.errors import N_, RefusedError
 from foodhub.log.header import Log
 from foodhub.node.buyers import Buyer
-from foodhub.node.closing import is_reopened
-from foodhub.node.cycles import cycle_at
 from foodhub.node.hat import Hat
 from foodhub.node.households import unwritable
+from foodhub.node.purchase_standing import in_zone_of, may_change
 from foodhub.node.purchases import PurchaseRow
 from foodhub.node.represented import behalf, represented_by
 from foodhub.node.sellers import seller_of
@@ -78,7 +77,8 @@ def answer_purchase(
     _require_producer(seller, row)
     _require_closed(tx, row)
     lines = _short_lines(row, accepted, reason, _lacking(row, _said_before(tx.db, seller, row)))
-    nothing = len(lines) == len(row.statement.lines) and not any(line.accepted for line in lines)
+    wanted = {line.product for line in row.statement.lines if line.quantity}
+    nothing = bool(wanted) and wanted <= {line.product for line in lines if not line.accepted}
     state: Said = "refused" if nothing else "part" if lines else "accepted"
     purchase_after(row.state, _ACTS[state])
     _answer(tx, hat, seller, row, state, reason or (lines[0].reason if nothing else ""), [] if nothing else lines)
@@ -136,13 +136,18 @@ def _require_producer(seller: Buyer, row: PurchaseRow) -> None:
 
 def _require_closed(tx: Transaction, row: PurchaseRow) -> None:
     """Make sure that nobody says yes to what may still become more."""
-    cycle = cycle_at(tx.db, (row.statement.cycle_owner, row.statement.cycle), tx.now)
-    if cycle is not None and is_reopened(tx.db, cycle, tx.now):
+    found = may_change(tx.db, row, tx.now)
+    if found is not None:
         raise RefusedError(
             "cycle_open_again",
-            N_('"{cycle}" was opened again: what is ordered from you may still change.'),
-            N_("Wait until it has closed; the purchase order then comes anew if it has changed."),
-            cycle=cycle.name,
+            N_('"{cycle}" was opened again: what is ordered from you may still change.')
+            if found.why == "open"
+            else N_('"{cycle}" was opened again and has closed: what is ordered from you may have changed.'),
+            N_("Wait until it has closed; the purchase order then comes anew if it has changed.")
+            if found.why == "open"
+            else N_("If so, the purchase order comes anew by {until}. Wait for that."),
+            cycle=row.cycle,
+            until=in_zone_of(row, found.until),
         )
 
 
@@ -212,5 +217,5 @@ def _shortfalls(
 def _less(answer: PurchaseAnswer, said: Purchase) -> dict[bytes, int]:
     """Return how much is accepted of the products of which that is less than was ordered."""
     if answer.state == "refused":
-        return {line.product: 0 for line in said.lines}
+        return {line.product: 0 for line in said.lines if line.quantity}
     return {line.product: line.accepted for line in answer.lines}

@@ -1,7 +1,8 @@
 """Purchase orders as hub and producer see them: listing and finding; nothing here signs."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -132,7 +133,10 @@ def _row(
         sent_at=moment(at, zone),
         answered_at=moment(answered, zone) if answered is not None else None,
         fingerprint=said.fingerprint.hex(),
-        lines=[_line_row(line, state, answer, lacks.get((said.producer, line.product))) for line in said.lines],
+        lines=sorted(
+            (_line_row(line, state, answer, lacks.get((said.producer, line.product))) for line in said.lines),
+            key=lambda line: (fold(line.product), line.product_id),
+        ),
         statement=said,
     )
 
@@ -143,7 +147,7 @@ def _line_row(
     said = {each.product: each for each in answer.lines} if answer else {}
     accepted: int | None = None
     if state in {"accepted", "part"}:
-        accepted = said[line.product].accepted if line.product in said else line.quantity
+        accepted = min(said[line.product].accepted, line.quantity) if line.product in said else line.quantity
     elif state == "refused":
         accepted = 0
     known = line.quantity if accepted is None else accepted
@@ -176,16 +180,28 @@ def _reason(line: PurchaseLine, answer: PurchaseAnswer | None) -> str:
 
 
 def find_purchase(db: sqlite3.Connection, hat: Hat, text: str, now: int, producer: str | None = None) -> PurchaseRow:
-    """Return the purchase order that somebody named by number, producer or cycle; of one `producer` (id), if given.
+    """Return the purchase order that somebody named by number, by whose it is or by its cycle.
+
+    A producer knows its orders by their hubs, a hub by their producers. With a `producer` (id) only its own are looked
+    at; what waits for an answer comes first.
 
     Raises:
         NotThereError: there is none. UsageError: there are several.
     """
     rows = [row for row in list_purchases(db, hat, now) if producer in {None, row.producer_id}]
-    try:
-        return find(rows, text, lambda row: row.named, "purchase")
-    except NotThereError:
-        of_cycle = [row for row in rows if fold(row.cycle) == fold(text)]
-        if not of_cycle:
-            raise
-        return find(of_cycle, text, lambda row: row.named._replace(name=row.cycle, extra=row.producer), "purchase")
+    own = base32_id(hat.member)
+    open_ones = [row for row in rows if row.state in {"sent", "seen"}]
+    names: list[Callable[[PurchaseRow], Named]] = [
+        lambda row: row.named if row.hub_id == own else row.named._replace(name=row.hub),
+        _of_cycle,
+        lambda row: row.named,
+    ]
+    for view in names:
+        for found in (open_ones, rows):
+            with suppress(NotThereError):
+                return find(found, text, view, "purchase")
+    return find(rows, text, _of_cycle, "purchase")
+
+
+def _of_cycle(row: PurchaseRow) -> Named:
+    return row.named._replace(name=row.cycle, extra=row.producer)

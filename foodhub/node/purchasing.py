@@ -7,7 +7,7 @@ go anew. A producer whose key is not here yet gets its own when that has come.
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -24,6 +24,7 @@ from foodhub.node.households import reader_of
 from foodhub.node.mute import note_mute, noted
 from foodhub.node.products import product_statement
 from foodhub.node.purchased import in_force, is_purchased
+from foodhub.node.reopened import outdated
 from foodhub.node.rights import desks
 from foodhub.node.settling import SUBSTITUTED, Settlement, all_told, settlement_here
 from foodhub.node.standing import require_standing
@@ -38,6 +39,8 @@ RECENT = 60 * 86_400_000
 """Of a cycle that closed longer ago (ms) nothing is ordered by itself any more."""
 GRACE = 30 * 60_000
 """How long (ms) after the close late orders can be accepted before the purchase orders go by themselves."""
+ANEW = 7 * 86_400_000
+"""How long (ms) after the close those go anew by themselves that had gone before it; later a person knows better."""
 _HEAD = 4096
 """What a purchase order takes besides its lines, in bytes; less than that."""
 CycleKey = tuple[bytes, bytes]
@@ -97,11 +100,8 @@ def _unsent(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[tuple[int, C
         " WHERE k.cycle = c.local AND k.cycle_owner = o.id AND k.owner = me.ref)",
         (hat.member, now - RECENT),
     ).fetchall()
-    waiting = [
-        (owner, local)
-        for owner, local in rows
-        if not (_has_all if is_purchased(db, hat.member, (owner, local)) else _was_looked_at)(db, hat, (owner, local))
-    ]
+    bought = {key: is_purchased(db, hat.member, key) for key in rows}
+    waiting = [key for key in rows if not (_has_all if bought[key] else _was_looked_at)(db, hat, key)]
     ours = desks(db, hat) if waiting else []
     for key in waiting:
         cycle = cycle_at(db, key, now)
@@ -111,7 +111,8 @@ def _unsent(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[tuple[int, C
         if exchange is None or not exchange.own_supplier or exchange.device not in ours:
             continue
         closed = closed_at(db, exchange, cycle, now)
-        if closed is not None:
+        anew = not bought[key] and bool(_held_in(db, hat, cycle))
+        if closed is not None and not (anew and now > closed + ANEW):
             leads = [each.lead for each in exchange.incoming if each.lead]
             yield min([closed + GRACE, *(max(lead, closed) for lead in leads)]), cycle, exchange
 
@@ -171,28 +172,42 @@ def _send(
 
     Once some have gone, those go `by_itself` that could not go with them; what else is new since a person sends.
     """
-    ordered = _lines(tx.db, cycle, exchange, settled)
-    parts = {
-        (producer, part): some
-        for producer, lines in ordered.items()
-        for part, some in enumerate(in_parts(lines, ROOM - _HEAD), 1)
-    }
-    for held in _held_in(tx.db, hat, cycle):
-        parts.setdefault((held.producer, held.part), [_nothing(line) for line in held.lines])
+    before = _held_in(tx.db, hat, cycle)
+    parts = _parts(_lines(tx.db, cycle, exchange, settled), [held for _, held in before.values()])
     have = {producer for producer, _ in in_force(tx.db, hat.member, cycle.key)}
     if by_itself and have:
         allocated = {producer for (producer, _), each in settled.allocation.products.items() if each.units}
         parts = {key: lines for key, lines in parts.items() if key[0] in allocated - have}
-    sent = 0
+    signed = 0
     for (producer, part), some in sorted(parts.items()):
         incoming = next((each for each in exchange.incoming if each.producer == producer), None)
         where = (incoming.place, incoming.weighed) if incoming else ("", 0)
         local = purchase_id(cycle.key, producer, part)
         said = Purchase(local, 1, *cycle.key, producer, part, *where, comment, settled.fingerprint, some)
-        sent += _state(tx, hat, said)
+        sent, held = before.get((producer, part), (0, None))
+        # Its producer waits for it to come anew, and can accept nothing until then: who sends now says that it stands.
+        again = not by_itself and outdated(tx.db, cycle.key, sent, tx.now) is not None
+        signed += _state(tx, hat, said, held, again=again)
     producers = sorted({producer for producer, _ in parts})
     note_mute(tx.db, hat, cycle.key, [producer for producer in producers if reader_of(tx.db, producer) is None])
-    return sent
+    return signed
+
+
+def _parts(
+    ordered: dict[bytes, list[PurchaseLine]], before: Sequence[Purchase]
+) -> dict[tuple[bytes, int], list[PurchaseLine]]:
+    """Return by (producer, part) what is ordered: of what was ordered before, and is no more, nothing."""
+    for held in before:
+        lines = ordered.setdefault(held.producer, [])
+        known = {line.product for line in lines}
+        lines += [_nothing(line) for line in held.lines if line.product not in known]
+    parts = {
+        (producer, part): some
+        for producer, lines in ordered.items()
+        for part, some in enumerate(in_parts(lines, ROOM - _HEAD), 1)
+    }
+    # Where fewer parts do, the lines of the last one stand in those before it.
+    return {(held.producer, held.part): [] for held in before} | parts
 
 
 def _nothing(line: PurchaseLine) -> PurchaseLine:
@@ -200,22 +215,21 @@ def _nothing(line: PurchaseLine) -> PurchaseLine:
     return msgspec.structs.replace(line, quantity=0, case=0, cases=0)
 
 
-def _held_in(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> list[Purchase]:
-    """Return the purchase orders of a cycle as they were sent last."""
+def _held_in(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> dict[tuple[bytes, int], tuple[int, Purchase]]:
+    """Return by (producer, part) when (ms) each purchase order of a cycle was sent last, and how."""
     rows = db.execute(
-        "SELECT p.body FROM purchase p JOIN party o ON o.ref = p.owner"
+        "SELECT p.producer, p.part, p.timestamp, p.body FROM purchase p JOIN party o ON o.ref = p.owner"
         " WHERE o.id = ? AND p.cycle_owner = ? AND p.cycle = ?",
         (hat.member, *cycle.key),
     )
-    return [_purchases.decode(body) for (body,) in rows]
+    return {(producer, part): (sent, _purchases.decode(body)) for producer, part, sent, body in rows}
 
 
-def _state(tx: Transaction, hat: Hat, said: Purchase) -> int:
-    """Sign a purchase order for its producer, unless it was said already; return 1 if it was signed, else 0."""
-    held = _held(tx.db, hat.member, said.local)
+def _state(tx: Transaction, hat: Hat, said: Purchase, held: Purchase | None, *, again: bool) -> int:
+    """Sign a purchase order for its producer, unless it was said already and not `again`; return how many that are."""
     if held is not None:
         said = msgspec.structs.replace(said, version=held.version, comment=said.comment or held.comment)
-        if said == held:
+        if said == held and not again:
             return 0
         said = msgspec.structs.replace(said, version=held.version + 1)
     reader = reader_of(tx.db, said.producer)
@@ -223,13 +237,6 @@ def _state(tx: Transaction, hat: Hat, said: Purchase) -> int:
         return 0
     tx.append(hat.member, Log.TRADE, [said], readers=[reader])
     return 1
-
-
-def _held(db: sqlite3.Connection, hub: bytes, local: bytes) -> Purchase | None:
-    row = db.execute(
-        "SELECT p.body FROM purchase p JOIN party o ON o.ref = p.owner WHERE o.id = ? AND p.local = ?", (hub, local)
-    ).fetchone()
-    return _purchases.decode(row[0]) if row else None
 
 
 def _lines(
@@ -244,8 +251,7 @@ def _lines(
             continue
         head = (product, terms.version, terms.sku, terms.name, terms.variant, terms.unit, terms.unit_value)
         price = (terms.price, terms.price_per, terms.currency)
-        whole = case > 0 and units % case == 0
-        line = PurchaseLine(*head, *price, units, case if whole else 0, units // case if whole else 0)
+        line = PurchaseLine(*head, *price, units, case, units // case if case else 0)
         found[producer].append(line)
     return dict(found)
 
@@ -255,11 +261,11 @@ def _ordered(
 ) -> dict[Key, tuple[int, int]]:
     """Return what is ordered of each product, and the size of its case: as allocated, or substituted since."""
     products = settled.allocation.products
-    found = {key: (each.units, each.units // each.cases if each.cases else 0) for key, each in products.items()}
+    found = {key: (each.units, settled.basis.terms[key].size) for key, each in products.items()}
     for key, more in _substituted(db, exchange).items():
         case, result = case_in_cycle(db, *key, cycle), products.get(key)
         confirmed = result.units - result.leftover if result else 0
-        found[key] = whole_cases(confirmed + more, case), case.size if case else 0
+        found[key] = whole_cases(max(confirmed + more, 0), case), case.size if case else 0
     return found
 
 

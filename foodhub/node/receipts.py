@@ -174,7 +174,7 @@ class Intake:
         self, place: Placement, held: Held | None, head: tuple[int, bytes, int, bool], lines: list[OrderLine]
     ) -> Fresh:
         version, entry, signed, cancelled = head
-        before = held if held is not None and held.received else None
+        before = held if held is not None and held.received and _stands(held) else None
         stranger = self._permits.is_stranger(place[0])
         outcome, reason = self._outcome(signed)
         if len(lines) > MOST_LINES and cancelled:
@@ -185,7 +185,9 @@ class Intake:
         wanted = held.lines or [] if held is not None else []
         if counts:
             wanted, refused = self._permits.permit(place[0], before, _left(lines, cancelled), stranger=stranger)
-            if self._exchange.by_hand:
+            if refused and before is None and not any(line.quantity for line in wanted):
+                outcome, reason, counts = "refused", "not_permitted", False  # nothing of it is sold here
+            elif self._exchange.by_hand:
                 by_hand, wanted = _as_far_as_confirmed(wanted, before)
         elif before is not None:
             # The buyer tried to change what counts when, or how, that can't be done: it stands as it was.
@@ -269,6 +271,12 @@ class Intake:
             f" WHERE l.log = ? AND l.seq > 0 AND d.member IN ({marks}) ORDER BY l.author",
             (int(Log.TRADE), *members),
         ).fetchall()
+
+
+def _stands(held: Held) -> bool:
+    """Say whether something of a placement counts, or waits for a person: of one that was cancelled nothing does."""
+    waits = held.answer is not None and any(line.reason == BY_HAND for line in held.answer.lines)
+    return waits or any(line.quantity for line in held.lines or ())
 
 
 def _left(lines: list[OrderLine], cancelled: bool) -> list[OrderLine]:

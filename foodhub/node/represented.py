@@ -12,7 +12,7 @@ from unicodedata import normalize
 import msgspec
 
 from foodhub.catalog.naming import Named, base32_id, find, fold, id_bytes
-from foodhub.errors import N_, RefusedError, UsageError
+from foodhub.errors import N_, FoodhubError, NotThereError, RefusedError, UsageError
 from foodhub.log.header import Log
 from foodhub.node.belonging import belong_of, say_belong
 from foodhub.node.buyers import Buyer, as_itself, enclosing
@@ -229,11 +229,31 @@ def behalf(db: sqlite3.Connection, hat: Hat, text: str | None = None, told: Mean
     """
     if text is None:
         return as_itself(db, hat)
-    row = find_represented(db, hat, text)
+    try:
+        row = find_represented(db, hat, text)
+    except NotThereError:
+        raise _not_represented(db, hat, text) from None
     if row.ended:
         raise RefusedError("represented_no_more", N_("{hat} writes no more for {name}."), hat=hat.name, name=row.name)
     require_unclaimed(row)
     return Buyer(id_bytes(row.id), enclosing(id_bytes(row.id), row.key, row.role, told))
+
+
+def _not_represented(db: sqlite3.Connection, hat: Hat, text: str) -> FoodhubError:
+    """Return why a hat can't write for somebody: it is no member that it represents, or none at all."""
+    from foodhub.node.contacts import find_person  # it knows who represents whom, too
+
+    try:
+        member = find_person(db, text)
+    except FoodhubError as error:
+        return error
+    return RefusedError(
+        "not_represented",
+        N_("{hat} does not represent {name}, who has a home of its own and writes for itself."),
+        N_("Whom you represent: foodhub member list"),
+        hat=hat.name,
+        name=shown_name(db, member),
+    )
 
 
 def require_unclaimed(row: RepresentedRow) -> None:

@@ -6,7 +6,7 @@ purchase orders, never because an hour has come.
 """
 
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from foodhub.node.hat import Hat
 from foodhub.node.households import reader_of
 from foodhub.node.purchased import in_force
 from foodhub.node.rights import desks, readable_desks
-from foodhub.node.settling import SUBSTITUTED
+from foodhub.node.settling import SUBSTITUTED, all_told, settlement_here
 from foodhub.node.shelf import Aside, asides_for
 from foodhub.orders.closing import ConfirmedLine
 from foodhub.orders.purchase import Purchase
@@ -145,6 +145,8 @@ def _left(
     ordered = _ordered(tx.db, hat, cycle)
     if counted is None or told is None or any(each.bought and key[0] not in ordered for key, each in told.items()):
         return
+    if not _is_settled(tx, hat, cycle):
+        return  # what was told so far is of a close before
     waits = False
     for producer, each in asides:
         key = (producer, each.product)
@@ -153,10 +155,16 @@ def _left(
         if goods is not None and (goods.size or goods.minimum) and not ordered:
             waits = True  # nothing filled a case, and one more order may
         else:
-            more = ordered.get(producer, {}).get(each.product, 0) - sums.confirmed
+            more = ordered.get(producer, Counter())[each.product] - sums.confirmed
             yield producer, each, sums.kept + max(more, 0)
     if not waits:
         _note(tx, _settled(hat, cycle), _settling(tx.db, cycle))
+
+
+def _is_settled(tx: Transaction, hat: Hat, cycle: CycleRow) -> bool:
+    """Say whether all customers were told what was counted last, and not what was before the cycle was opened again."""
+    exchange, found = exchange_of(tx.db, hat.member, cycle), settlement_here(tx, hat, cycle)
+    return exchange is not None and found is not None and all_told(tx.db, exchange, found)
 
 
 def _closed(tx: Transaction, hat: Hat, cycle: CycleRow) -> int | None:
@@ -197,19 +205,20 @@ def _kept(line: ConfirmedLine) -> int:
     return line.share if line.reason == SUBSTITUTED and not short else line.confirmed
 
 
-def _ordered(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> dict[bytes, dict[bytes, int]]:
+def _ordered(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> dict[bytes, Counter[bytes]]:
     """Return what was ordered from each producer that has its purchase order, by product."""
-    found: defaultdict[bytes, dict[bytes, int]] = defaultdict(dict)
+    found: dict[bytes, Counter[bytes]] = {}
     for producer, body in in_force(db, hat.member, cycle.key):
-        found[producer] |= {line.product: line.quantity for line in _purchases.decode(body).lines}
+        lines = {line.product: line.quantity for line in _purchases.decode(body).lines}
+        found.setdefault(producer, Counter()).update(lines)
     return found
 
 
 def _settling(db: sqlite3.Connection, cycle: CycleRow) -> str:
-    """Return what changes whenever a confirmation or a purchase order of a cycle does."""
+    """Return what changes whenever a confirmation, a purchase order, or what is set aside of a cycle does."""
     sums = [
         db.execute(f"SELECT count(*), sum(version) FROM {table} WHERE cycle = ?", (cycle.key[1],)).fetchone()  # noqa: S608 - names of ours
-        for table in ("counted", "confirmation", "purchase")
+        for table in ("counted", "confirmation", "purchase", "allotment")
     ]
     return f"{sums} {close_of(db, cycle)}"
 
@@ -218,14 +227,15 @@ def _settling(db: sqlite3.Connection, cycle: CycleRow) -> str:
 
 
 def _stamp(db: sqlite3.Connection, hat: Hat) -> str:
-    """Return what changes with our own trade logs, with what producers ask, and with a close."""
+    """Return what changes with our own trade logs, with what producers ask and set aside, and with a close."""
     (signed,) = db.execute(
         "SELECT sum(l.seq) FROM log l JOIN device d ON d.key = l.author WHERE d.member = ? AND l.log = ?",
         (hat.member, int(Log.TRADE)),
     ).fetchone()
     (asked,) = db.execute("SELECT max(arrival) FROM lower WHERE hub = ?", (hat.member,)).fetchone()
+    (given,) = db.execute("SELECT max(arrival) FROM allotment WHERE hub = ?", (hat.member,)).fetchone()
     (closed,) = db.execute("SELECT max(arrival) FROM close").fetchone()
-    return f"{signed} {asked} {closed} {_noted(db, CIRCUIT_ARRIVAL)}"
+    return f"{signed} {asked} {given} {closed} {_noted(db, CIRCUIT_ARRIVAL)}"
 
 
 def _noted(db: sqlite3.Connection, key: str) -> str:

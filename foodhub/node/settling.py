@@ -16,7 +16,7 @@ from foodhub.errors import RefusedError
 from foodhub.node.baskets import tell_baskets
 from foodhub.node.book import Book, keep_books, open_books, read_book
 from foodhub.node.confirmations import confirmations_of, fitted, last_version, parts_of
-from foodhub.node.counting import CountedList, closed_at, counted_of
+from foodhub.node.counting import CountedList, closed_at, counted_of, is_behind
 from foodhub.node.cycles import CycleRow
 from foodhub.node.erasable import HANDED_OVER
 from foodhub.node.exchanges import Exchange, exchange_of
@@ -124,6 +124,9 @@ def settlement_here(tx: Transaction, hat: Hat, cycle: CycleRow) -> Settlement | 
     book = books.get(cycle.key)
     if book is None or book.at != counted.at:
         book = read_book(tx.db, hat.member, cycle, exchange.device, counted.at, counted.versions)
+        if is_behind(counted, book, exchange):
+            keep_books(tx, hat, books)
+            return None  # it is counted anew first
         books[cycle.key] = book
     found = work_out(tx.db, exchange, counted, book, Supplies(tx.db, cycle, exchange, book))
     keep_books(tx, hat, books)
@@ -219,7 +222,7 @@ def to_tell(
     for buyer in sorted({*found.allocation.lines, *before}):
         told = before.get(buyer)
         lines = [_less(line, shared, found.lacks, buyer) for line in found.allocation.lines.get(buyer, ())]
-        again = next_confirmation(exchange, found, buyer, _as_decided(lines, told))
+        again = next_confirmation(exchange, found, buyer, _as_decided(lines, told, found.at))
         if told is None or (again.lines, again.at, again.fingerprint) != (told.lines, told.at, told.fingerprint):
             todo.append(again)
     return todo
@@ -320,9 +323,18 @@ def _with_share(line: ConfirmedLine, slip: Slip, note: str, *, anew: bool) -> Co
     return msgspec.structs.replace(line, share=slip.share, reason=reason, note=said, slips=[*slips, slip])
 
 
-def _as_decided(lines: list[ConfirmedLine], told: Confirmation | None) -> list[ConfirmedLine]:
-    """Keep what a person decided: another product in the place of a line, and the less of that line."""
-    decided = {(line.producer, line.product): line for line in told.lines if line.reason == SUBSTITUTED} if told else {}
+def _as_decided(lines: list[ConfirmedLine], told: Confirmation | None, at: int) -> list[ConfirmedLine]:
+    """Keep what a person decided since the close `at` (ms): another product in the place of a line, and the less of it.
+
+    Nothing stands in any more once its buyer has changed what it was to stand in for, or the cycle was opened again:
+    what stood in may have been promised to somebody else since.
+    """
+    if told is None or told.at != at:
+        return lines
+    decided = {(line.producer, line.product): line for line in told.lines if line.reason == SUBSTITUTED}
+    wanted = {(line.producer, line.product): line.ordered for line in lines}
+    if any(line.ordered and line.ordered != wanted.get(key) for key, line in decided.items()):
+        return lines
     kept = []
     for line in lines:
         before = decided.pop((line.producer, line.product), None)

@@ -41,10 +41,11 @@ from foodhub.store.transaction import Transaction
 INVITE_DAYS = 14
 MAX_NAME = 100
 _inception = msgspec.msgpack.Decoder(Inception)
-_DEFAULT_CHARTER = N_(
+DEFAULT_CHARTER = N_(
     "The members of this circuit own it together. Prices are open: who gets what part of a price is shown."
     " Whoever leaves takes their data along."
 )
+"""The charter of a circuit whose founder has no other: a text to be signed in the founder's language."""
 
 
 def check_name(name: str) -> str:
@@ -129,7 +130,7 @@ def found(tx: Transaction, hat: Hat, name: str, charter: str | None, currency: s
     """
     check_circuit(tx.db, b"")
     _leave_unsigned(tx, b"")
-    text = _clean_charter(_DEFAULT_CHARTER if charter is None else charter)
+    text = _clean_charter(DEFAULT_CHARTER if charter is None else charter)
     _check_currency(currency)
     inception = _inception_of(tx.db, hat)
     founding = Founding(secrets.token_bytes(16), text, inception, 1)

@@ -14,6 +14,7 @@ from foodhub.node.allotments import place_of, tell_hub
 from foodhub.node.bought import Bought
 from foodhub.node.buyers import Buyer
 from foodhub.node.cycles import CycleRow
+from foodhub.node.exchanges import exchange_of
 from foodhub.node.hat import Hat, shown_name
 from foodhub.node.products import product_statement
 from foodhub.node.sellers import in_name_of, seller_of
@@ -62,12 +63,13 @@ def declare_shortfall(
     With a `seller` they are that one's products, for whom we write.
 
     Raises:
-        RefusedError: a product is not ours, the hub is not in the cycle, or `bad_reason`.
+        RefusedError: a product is not ours, the hub is not in the cycle or orders from another, or `bad_reason`.
     """
     require_standing(tx.db, hat)
     seller = seller or seller_of(tx.db, hat)
     own = in_name_of(tx.db, hat, seller)
     hub, _device = place_of(tx.db, cycle, hub)
+    _require_supplied(tx.db, cycle, hub)
     statements = []
     for product, available in wanted.items():
         if product_statement(tx.db, own.member, product) is None:
@@ -87,6 +89,28 @@ def declare_shortfall(
     if statements:
         tell_hub(tx, hat, seller, hub, statements)
     return len(statements)
+
+
+def _require_supplied(db: sqlite3.Connection, cycle: CycleRow, hub: bytes) -> None:
+    """Make sure that a hub orders from producers: one that another supplies has nothing of ours to share.
+
+    Raises:
+        RefusedError: `supplied_by_another`.
+    """
+    exchange = exchange_of(db, hub, cycle)
+    supplier = exchange
+    while supplier is not None and supplier.above is not None:
+        supplier = supplier.above
+    if exchange is not None and supplier is not None and not exchange.own_supplier:
+        raise RefusedError(
+            "supplied_by_another",
+            N_('{hub} orders from {supplier} in "{cycle}", not from producers.'),
+            N_('Tell whoever orders from you: --to "{first}"'),
+            hub=shown_name(db, hub),
+            supplier=shown_name(db, exchange.supplier),
+            first=shown_name(db, supplier.aggregator),
+            cycle=cycle.name,
+        )
 
 
 def _said(db: sqlite3.Connection, hat: Hat, local: bytes) -> tuple[int, ...]:

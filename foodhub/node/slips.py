@@ -104,14 +104,25 @@ def _slips(db: sqlite3.Connection, aggregator: bytes, said: Confirmation) -> Ite
             )
 
 
-def export_slips(tx: Transaction, hat: Hat, cycle: CycleRow) -> bytes:
+def export_slips(tx: Transaction, hat: Hat, cycle: CycleRow, hub: bytes | None = None) -> bytes:
     """Return the bytes that show the confirmation which a member got in a cycle, with all its slips.
 
+    Whoever ordered in it at several hubs or groups names the `hub`: slips are compared with those of its customers.
+
     Raises:
-        NotThereError: it got none, or its entries are not whole here.
+        NotThereError: it got none, or its entries are not whole here. UsageError: `which_hub`.
     """
-    found = confirmed_to(tx.db, names_of(tx.db, hat), cycle.key)
-    owner, said = max(found, key=lambda each: each[0] == cycle.key[0], default=(b"", None))
+    told = confirmed_to(tx.db, names_of(tx.db, hat), cycle.key)
+    found = [each for each in told if hub in {None, each[0]}]
+    if len({owner for owner, _ in found}) > 1:
+        raise UsageError(
+            "which_hub",
+            N_('In "{cycle}" several confirmed something to you: {names}.'),
+            N_("Say whose slips to write with --hub NAME."),
+            cycle=cycle.name,
+            names=", ".join(sorted(shown_name(tx.db, owner) for owner, _ in found)),
+        )
+    owner, said = found[0] if found else (b"", None)
     shown = [] if said is None else _show(tx, owner, said)
     if said is None or None in shown:
         raise NotThereError(
@@ -184,8 +195,14 @@ def compare(db: sqlite3.Connection, cycle: CycleRow | None, one: bytes, other: b
     if not same or ours.buyer == theirs.buyer:
         raise UsageError(
             "other_slips",
-            N_("These are not the slips of two customers of one hub or group in one cycle."),
-            N_("Compare slips of the same cycle."),
+            N_("These are the slips of one customer.")
+            if ours.buyer == theirs.buyer
+            else N_("These are slips of {one} in two cycles.")
+            if owner == whose
+            else N_("These are not slips of one hub or group: one is by {one}, the other by {other}."),
+            N_("Compare slips of the same cycle, of the same hub or group: foodhub slip export CYCLE FILE --hub NAME"),
+            one=shown_name(db, owner),
+            other=shown_name(db, whose),
         )
     found = {(line.producer, line.product): line for line in theirs.lines}
     contradictions = []

@@ -125,6 +125,12 @@ def pending(db: sqlite3.Connection) -> int:
     return int(count)
 
 
+def unsent(db: sqlite3.Connection) -> int:
+    """Count our own entries that no peer has yet, 0 where there is no other member who could have them."""
+    others = "SELECT 1 FROM member WHERE NOT removed AND id NOT IN (SELECT member FROM own)"
+    return pending(db) if db.execute(others).fetchone() else 0
+
+
 def list_logs(db: sqlite3.Connection) -> list[LogRow]:
     """Return all logs by member."""
     rows = db.execute(

@@ -55,9 +55,10 @@ def substitute(tx: Transaction, hat: Hat, order: OrderRow, wanted: Substitution)
     """
     desk, _held = order_at(tx, hat, order)
     found, buyer = settled(desk), id_bytes(order.customer_id)
-    before = confirmations_of(tx.db, desk.exchange)[buyer]
-    line = next((each for each in before.lines if (each.producer, each.product) == wanted.old and each.ordered), None)
-    if line is None or not 0 < wanted.instead <= _left(line):
+    before = confirmations_of(tx.db, desk.exchange).get(buyer)
+    lines = before.lines if before is not None else []
+    line = next((each for each in lines if (each.producer, each.product) == wanted.old and each.ordered), None)
+    if before is None or line is None or not 0 < wanted.instead <= _left(line):
         raise RefusedError(
             "no_such_line",
             N_("The order {number} has not so much of that product left."),

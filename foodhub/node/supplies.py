@@ -12,7 +12,7 @@ import msgspec
 from foodhub.catalog.statements import Case, Product
 from foodhub.log.header import Log
 from foodhub.node.allotments import set_aside
-from foodhub.node.book import Book, answer_of
+from foodhub.node.book import UNCHANGED, Book, answer_of
 from foodhub.node.closing import close_of
 from foodhub.node.confirmations import confirmation_of
 from foodhub.node.cycles import CycleRow
@@ -91,16 +91,22 @@ class Supplies:
         self.own = exchange.own_supplier
         self.aside = set_aside(db, exchange.aggregator, exchange.device, cycle) if self.own else {}
         self.sums = [] if self.own else sum_orders(db, exchange)
-        self.came_too_late = not self.own and not self.sums
+        self.came_too_late = not self.own and all(self._gets_nothing(order) for order in self.sums)
         for order in self.sums:
             self._hear_supplier(order)
+
+    def _gets_nothing(self, order: Order) -> bool:
+        """Say whether our supplier confirms nothing of an order of ours: it refused it, or knows it is cancelled."""
+        answer = answer_of(self._db, self._exchange.supplier, (self._exchange.aggregator, order.local))
+        if answer is None or answer.outcome != "received":
+            return answer is not None
+        return order.cancelled and answer.order_version >= order.version and answer.reason not in UNCHANGED
 
     def _hear_supplier(self, order: Order) -> None:
         """Read what our supplier says to an order of ours."""
         answer = answer_of(self._db, self._exchange.supplier, (self._exchange.aggregator, order.local))
         if answer is None:
             return
-        self.came_too_late = self.came_too_late or answer.outcome != "received"
         behind = answer.order_version < order.version
         asked = {} if behind else {(line.producer, line.product): line.quantity for line in order.lines}
         for line in answer.lines:

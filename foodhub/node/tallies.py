@@ -54,7 +54,8 @@ def tell_tally(tx: Transaction, hat: Hat, exchange: Exchange, book: Book, suppli
         return 0
     tx.db.execute("DELETE FROM meta WHERE key = ?", (due,))
     lines = _lines(tx, exchange, book, supplies, keys)
-    new = any(book.since[buyer] > last for buyer in customers)
+    # A laptop whose place this one has taken may have been ahead of it: what is not yet says of nobody that it is new.
+    new = any(last < book.since[buyer] <= tx.now for buyer in customers)
     if told is not None and told[0].lines == lines and not new:
         return 0
     version = told[0].version + 1 if told else 1

@@ -6,14 +6,18 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import Any
 
 import msgspec
 
-from foodhub.catalog.naming import base32_id, id_of_both
+from foodhub.catalog.naming import base32_id, full_name, id_of_both
 from foodhub.errors import N_
+from foodhub.node import desk_elsewhere
+from foodhub.node.desk_elsewhere import desks_elsewhere
 from foodhub.node.hat import Hat, shown_name
+from foodhub.node.late_alerts import late_alerts
 from foodhub.node.mute import noted
-from foodhub.node.purchased import is_purchased
+from foodhub.node.reopened import accepted_before, opened_again, outdated
 
 UNSEEN = 3_600_000
 """How long (ms) a purchase order may stay unseen before its hub is told to telephone; never past its lead time."""
@@ -22,9 +26,7 @@ RECENT = 30 * 86_400_000
 LATELY = 7 * 86_400_000
 """How long (ms) a buyer is reminded that its order, or a change to it, came too late."""
 
-LATE = "late"
-"""Why a line of a confirmation got less: the order to the supplier came too late."""
-Waiting = tuple[str, tuple[str, str], dict[str, str]]
+Waiting = tuple[str, tuple[str, str], dict[str, Any]]
 """Code, message and hint, and what stands in them."""
 
 
@@ -33,16 +35,22 @@ def trade_alerts(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[Waiting
     yield from _unsent(db, hat, now)
     yield from _unseen(db, hat, now)
     yield from _unanswered(db, hat, now)
-    yield from _late(db, hat, now)
-    yield from _own_late(db, hat, now)
-    yield from _supply_late(db, hat, now)
-    yield from _opened_again(db, hat, now)
+    yield from _turned_down(db, hat, now)
+    yield from late_alerts(db, hat, now, now - RECENT, now - LATELY)
+    yield from opened_again(db, hat, now)
+    yield from accepted_before(db, hat, now)
+    yield from _named_hub(db, hat, now)
+    yield from _by_hand(db, hat, now)
+    for device, cycles in desks_elsewhere(db, hat, now):
+        details = {"device": base32_id(device)[:8], "cycles": ", ".join(cycles)}
+        yield "desk_elsewhere", desk_elsewhere.TEXTS, details
     yield from _short(db, hat, now)
+    yield from _gets_less(db, hat, now)
 
 
 _ORDERS = (
     "SELECT o.id, p.producer, p.local, coalesce(c.name, ''), coalesce(k.phone, ''), p.timestamp,"
-    " p.cycle_owner, p.cycle FROM purchase p"
+    " p.cycle_owner, p.cycle, coalesce(a.state, 'sent'), p.body FROM purchase p"
     " JOIN party o ON o.ref = p.owner LEFT JOIN party f ON f.id = p.producer"
     " LEFT JOIN purchase_answer a ON a.owner = f.ref AND a.hub = o.id AND a.cycle = p.cycle AND a.part = p.part"
     " AND a.purchase_version = p.version"
@@ -68,7 +76,7 @@ def _unseen(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[Waiting]:
     query = f"{_ORDERS} AND o.id = ? AND a.state IS NULL ORDER BY p.timestamp, p.local"
     for _hub, producer, _local, cycle, phone, sent, *key in db.execute(query, (now - RECENT, hat.member)).fetchall():
         reader = _reader(db, producer)
-        lead = _lead(db, key, producer)
+        lead = _lead(db, key[:2], producer)
         if reader == hat.member or not (sent < now - UNSEEN or 0 < lead <= now):
             continue  # it waits for our own answer, or may still be seen in time
         texts = _UNSEEN_WITH_PHONE if phone else _UNSEEN if reader == producer else _UNSEEN_BY
@@ -92,13 +100,58 @@ def _lead(db: sqlite3.Connection, cycle: Sequence[bytes], producer: bytes) -> in
 def _unanswered(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[Waiting]:
     query = f"{_ORDERS} AND coalesce(a.state, 'sent') IN ('sent', 'seen') ORDER BY p.timestamp"
     own, others = _own(db, hat), _represented(db, hat)
-    for hub, producer, local, cycle, *_rest in db.execute(query, (now - RECENT,)):
+    rows = db.execute(query, (now - RECENT,)).fetchall()
+    for hub, producer, local, cycle, _phone, sent, *key, state, body in rows:
         number = id_of_both(hub, local)[:8].upper()
         details = {"hub": shown_name(db, hub), "cycle": cycle, "number": f"{number[:4]}-{number[4:]}"}
-        if producer in own:
+        if producer not in own and producer not in others:
+            continue
+        if outdated(db, (key[0], key[1]), sent, now) is not None:
+            yield "purchase_may_change", _MAY_CHANGE, details
+        elif _is_empty(body):
+            nothing = state == "sent" and not _wants(db, hub, producer, key)
+            yield from [("purchase_empty", _EMPTY, details)] if nothing else []
+        elif producer in own:
             yield "purchase_waits", _WAITS, details
-        elif producer in others:
+        else:
             yield "purchase_waits", _WAITS_FOR, details | {"producer": shown_name(db, producer)}
+
+
+def _turned_down(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[Waiting]:
+    """Yield the producers that lately turned a purchase order of ours down, or a part of it."""
+    rows = db.execute(
+        "SELECT p.producer, coalesce(c.name, ''), a.state, a.body FROM purchase p JOIN party o ON o.ref = p.owner"
+        " JOIN party f ON f.id = p.producer JOIN purchase_answer a ON a.owner = f.ref AND a.hub = o.id"
+        " AND a.cycle = p.cycle AND a.part = p.part AND a.purchase_version = p.version"
+        " LEFT JOIN party w ON w.id = p.cycle_owner LEFT JOIN cycle c ON c.owner = w.ref AND c.local = p.cycle"
+        " WHERE o.id = ? AND a.timestamp > ? AND a.state IN ('part', 'refused') ORDER BY a.timestamp",
+        (hat.member, now - LATELY),
+    ).fetchall()
+    ours = {hat.member, *_represented(db, hat)} if rows else set()
+    for producer, cycle, state, body in rows:
+        if producer in ours:
+            continue  # we know what we said for it
+        # The reason, and those of the lines: the last two of what is said. Its type would load all that signs.
+        *_head, reason, lines = msgspec.msgpack.decode(body)
+        reasons = list(dict.fromkeys(filter(None, [reason, *(line[2] for line in lines)])))
+        details = {"producer": shown_name(db, producer), "cycle": cycle, "reason": reasons}
+        yield "purchase_turned_down", _TURNED_DOWN if state == "refused" else _PART, details
+
+
+def _wants(db: sqlite3.Connection, hub: bytes, producer: bytes, cycle: Sequence[bytes]) -> bool:
+    """Say whether any part of the purchase order of a cycle wants something of a producer."""
+    rows = db.execute(
+        "SELECT p.body FROM purchase p JOIN party o ON o.ref = p.owner"
+        " WHERE o.id = ? AND p.producer = ? AND p.cycle_owner = ? AND p.cycle = ?",
+        (hub, producer, *cycle),
+    )
+    return not all(_is_empty(body) for (body,) in rows)
+
+
+def _is_empty(body: bytes) -> bool:
+    """Say whether a purchase order, as it was said, wants nothing any more."""
+    # How much is wanted of a line is the eleventh of it, and the lines come last. What it is would load all that signs.
+    return not any(line[10] for line in msgspec.msgpack.decode(body)[-1])
 
 
 def _own(db: sqlite3.Connection, hat: Hat) -> set[bytes]:
@@ -132,89 +185,46 @@ def _reader(db: sqlite3.Connection, producer: bytes) -> bytes:
     return bytes(row[0]) if row else producer
 
 
-def _late(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[Waiting]:
-    """Yield the cycles with orders, or changes to some, that came too late and can still be accepted."""
+def _named_hub(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[Waiting]:
+    """Yield the cycles of others of which we are named as a hub, and in which we have not said how we sell."""
+    if "hub" not in hat.roles:
+        return  # somebody named the wrong one
     rows = db.execute(
-        "SELECT coalesce(c.name, ''), count(*), p.cycle_owner, p.cycle FROM answer a JOIN party o ON o.ref = a.owner"
+        "SELECT m.id, c.name, p.body FROM plan p JOIN member m ON m.ref = p.owner"
+        " JOIN cycle c ON c.owner = p.owner AND c.local = p.local"
+        " WHERE instr(p.body, ?1) AND c.closes > ?2 AND m.id != ?1 AND NOT m.removed AND NOT EXISTS"
+        " (SELECT 1 FROM outgoing o JOIN party w ON w.ref = o.owner WHERE w.id = ?1 AND o.cycle = c.local"
+        " AND o.cycle_owner = m.id) ORDER BY c.closes",
+        (hat.member, now),
+    ).fetchall()
+    for owner, name, body in rows:
+        from foodhub.orders.exchanges import Plan  # it loads all that signs, which `foodhub status` seldom needs
+
+        if hat.member in msgspec.msgpack.decode(body, type=Plan).hubs:
+            yield "supplier_waits", _NAMED_HUB, {"hub": shown_name(db, owner), "cycle": name}
+
+
+def by_hand(db: sqlite3.Connection, hub: bytes, since: int, cycle: bytes = b"") -> list[tuple[str, int]]:
+    """Return in which cycles (or in one, by its local id) how many orders wait for a word of a hub.
+
+    Only what it answered after `since` (ms) is looked at.
+    """
+    rows = db.execute(
+        "SELECT coalesce(c.name, ''), count(DISTINCT a.buyer) FROM answer a JOIN party o ON o.ref = a.owner"
         " JOIN party b ON b.id = a.buyer JOIN placement p ON p.owner = b.ref AND p.local = a.placement"
         " LEFT JOIN party w ON w.id = p.cycle_owner LEFT JOIN cycle c ON c.owner = w.ref AND c.local = p.cycle"
-        " WHERE o.id = ? AND a.timestamp > ? AND (a.outcome = 'late' AND NOT p.cancelled OR a.outcome = 'received'"
-        " AND a.reason = 'late' AND EXISTS (SELECT 1 FROM counted k WHERE k.owner = a.owner"
-        " AND k.cycle_owner = p.cycle_owner AND k.cycle = p.cycle AND k.at > p.timestamp))"
-        " GROUP BY p.cycle_owner, p.cycle ORDER BY 1",
-        (hat.member, now - RECENT),
+        # The reason of a line as it is encoded: nobody else writes into an answer.
+        " WHERE o.id = ?1 AND a.timestamp > ?2 AND a.outcome = 'received' AND instr(a.lines, x'a762795f68616e64') > 0"
+        " AND (?3 = x'' OR p.cycle = ?3) GROUP BY p.cycle_owner, p.cycle ORDER BY 1",
+        (hub, since, cycle),
     )
-    for cycle, count, *key in rows.fetchall():
-        if not is_purchased(db, hat.member, (key[0], key[1])) and _can_change(db, hat, (key[0], key[1]), now):
-            yield "orders_late", _LATE, {"cycle": cycle, "n": str(count)}
+    return rows.fetchall()
 
 
-def _can_change(db: sqlite3.Connection, hat: Hat, key: tuple[bytes, bytes], now: int) -> bool:
-    """Say whether more can still be had in a cycle (owner, local id): not where our supplier has closed."""
-    from foodhub.node.changing import is_changeable  # loads all that signs, which the state seldom needs
-    from foodhub.node.cycles import cycle_at
-    from foodhub.node.exchanges import exchange_of
-
-    cycle = cycle_at(db, key, now)
-    exchange = exchange_of(db, hat.member, cycle) if cycle is not None else None
-    return cycle is not None and exchange is not None and is_changeable(db, exchange, cycle, now)
-
-
-def _own_late(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[Waiting]:
-    """Yield our own orders, and changes to them, that lately came too late; what a group or hub sums up is apart."""
-    rows = db.execute(
-        "SELECT p.hub, coalesce(c.name, ''), a.outcome, (SELECT q.local FROM placement q WHERE q.owner = p.owner"
-        " AND q.cycle_owner = p.cycle_owner AND q.cycle = p.cycle AND q.hub = p.hub ORDER BY q.placed, q.local LIMIT 1)"
-        " FROM placement p JOIN party b ON b.ref = p.owner JOIN party h ON h.id = p.hub"
-        " JOIN answer a ON a.owner = h.ref AND a.placement = p.local AND a.buyer = b.id"
-        " LEFT JOIN party w ON w.id = p.cycle_owner LEFT JOIN cycle c ON c.owner = w.ref AND c.local = p.cycle"
-        " WHERE b.id = ?1 AND a.timestamp > ?2 AND a.placement_version = p.version AND 'late' IN (a.outcome, a.reason)"
-        " AND (a.outcome = 'received' OR NOT p.cancelled) AND NOT EXISTS (SELECT 1 FROM outgoing x"
-        " WHERE x.owner = p.owner AND x.cycle_owner = p.cycle_owner AND x.cycle = p.cycle) ORDER BY p.placed, p.local",
-        (hat.member, now - LATELY),
-    )
-    for hub, cycle, outcome, local in rows:
-        number = base32_id(local)[:8].upper()
-        details = {"hub": shown_name(db, hub), "cycle": cycle, "number": f"{number[:4]}-{number[4:]}"}
-        yield "own_order_late", _CHANGE_LATE if outcome == "received" else _OWN_LATE, details
-
-
-def _supply_late(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[Waiting]:
-    """Yield the cycles in which our customers lack something since our own order came too late for our supplier."""
-    rows = db.execute(
-        "SELECT coalesce(c.name, ''), x.body, k.body FROM confirmation k JOIN party o ON o.ref = k.owner"
-        " JOIN outgoing x ON x.owner = k.owner AND x.cycle_owner = k.cycle_owner AND x.cycle = k.cycle"
-        " LEFT JOIN party w ON w.id = k.cycle_owner LEFT JOIN cycle c ON c.owner = w.ref AND c.local = k.cycle"
-        # The reason as it is encoded, so that not all that was confirmed is decoded; somebody may write the same.
-        " WHERE o.id = ? AND k.timestamp > ? AND instr(k.body, x'a46c617465') > 0 ORDER BY 1",
-        (hat.member, now - RECENT),
-    )
-    told: set[tuple[str, bytes]] = set()
-    for name, body, confirmed in rows:
-        supplier = msgspec.msgpack.decode(body)[5]  # the sixth of what is said
-        # Loaded where there is one: `status` asks this too, and has to answer at once.
-        from foodhub.orders.closing import Confirmation
-
-        said = msgspec.msgpack.decode(confirmed, type=Confirmation)
-        late = any(line.reason == LATE for line in said.lines)
-        if late and supplier != hat.member and (name, supplier) not in told:
-            told.add((name, supplier))
-            yield "supply_late", _SUPPLY_LATE, {"hub": shown_name(db, supplier), "cycle": name}
-
-
-def _opened_again(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[Waiting]:
-    """Yield the cycles that their coordinator opened again, but in which our own sale is over."""
-    rows = db.execute(
-        "SELECT m.id, c.name, o.body FROM close x JOIN member m ON m.ref = x.owner AND m.id = x.cycle_owner"
-        " JOIN cycle c ON c.owner = x.owner AND c.local = x.cycle"
-        " JOIN outgoing o ON o.cycle_owner = x.cycle_owner AND o.cycle = x.cycle JOIN member w ON w.ref = o.owner"
-        " WHERE x.open AND c.opens <= ?1 AND c.closes > ?1 AND w.id = ?2 AND m.id != ?2 ORDER BY c.closes",
-        (now, hat.member),
-    )
-    for owner, name, body in rows:
-        # Until when we sell is the eighth of what is said. What an exchange is would load all that signs.
-        if msgspec.msgpack.decode(body)[7] <= now:
-            yield "opened_again", _OPENED_AGAIN, {"hub": shown_name(db, owner), "cycle": name}
+def _by_hand(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[Waiting]:
+    """Yield the cycles in which orders wait for our word."""
+    for cycle, count in by_hand(db, hat.member, now - RECENT):
+        yield "orders_wait", _BY_HAND, {"cycle": cycle, "n": str(count)}
 
 
 def _short(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[Waiting]:
@@ -233,16 +243,42 @@ def _short(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[Waiting]:
     )
     for (cycle, producer), lacks in groupby(rows, key=lambda row: (row[0], row[1])):
         said = [f"{f'{name}, {variant}' if variant else name} ({why})" for _c, _p, name, variant, why in lacks]
-        yield "short", _SHORT, {"producer": shown_name(db, producer), "cycle": cycle, "products": "; ".join(said)}
+        yield "short", _SHORT, {"producer": shown_name(db, producer), "cycle": cycle, "products": said}
 
 
+def _gets_less(db: sqlite3.Connection, hat: Hat, now: int) -> Iterator[Waiting]:
+    """Yield the cycles in which we lately came to get less than was confirmed to us, since a producer has less."""
+    rows = db.execute(
+        "SELECT coalesce(c.name, ''), k.body FROM confirmation k JOIN party w ON w.id = k.cycle_owner"
+        " LEFT JOIN cycle c ON c.owner = w.ref AND c.local = k.cycle WHERE k.buyer = ?1 AND k.timestamp > ?2"
+        " AND NOT EXISTS (SELECT 1 FROM outgoing x JOIN party o ON o.ref = x.owner WHERE o.id = ?1"
+        " AND x.cycle_owner = k.cycle_owner AND x.cycle = k.cycle) ORDER BY k.timestamp",
+        (hat.member, now - LATELY),
+    )
+    for cycle, body in rows.fetchall():
+        # The lines come last: producer, product, what is wanted, tolerated, confirmed, the share, and why that is less.
+        lines = [line for line in msgspec.msgpack.decode(body)[-1] if line[5] < line[4] and line[6] in _LACKS]
+        names = [_named(db, line[0], line[1]) for line in lines]
+        if names:
+            yield "gets_less", _GETS_LESS, {"cycle": cycle, "products": names}
+
+
+def _named(db: sqlite3.Connection, producer: bytes, product: bytes) -> str:
+    row = db.execute(
+        "SELECT g.name, g.variant FROM product g JOIN party f ON f.ref = g.owner WHERE f.id = ? AND g.local = ?",
+        (producer, product),
+    ).fetchone()
+    return full_name(*row) if row else base32_id(product)[:8]
+
+
+_LACKS = {"producer_short", "producer_refused", "shared_anew"}
+_GETS_LESS = (
+    N_('Of these you get less in "{cycle}" than was confirmed, since their producer has less: {products}.'),
+    N_('Look at your order: foodhub order show "{cycle}"'),
+)
 _SHORT = (
     N_('{producer} has less than is ordered in "{cycle}": {products}.'),
     N_('See who wants it, and tell them while they can still order something else: foodhub desk show "{cycle}"'),
-)
-_OPENED_AGAIN = (
-    N_('{hub} has opened "{cycle}" again. Your own sale there is over until you say a new time.'),
-    N_('Your customers can order again after: foodhub cycle sell "{cycle}" --closes WHEN'),
 )
 _UNSENT = (
     N_('The purchase order of "{cycle}" has not gone to {producer}: no key of it is here yet.'),
@@ -264,23 +300,31 @@ _WAITS = (
     N_('{hub} sent you a purchase order of "{cycle}".'),
     N_("Look at it: foodhub purchase show {number}; then: foodhub purchase accept {number}"),
 )
+_TURNED_DOWN = (
+    N_('{producer} turned down its purchase order of "{cycle}": {reason}.'),
+    N_('Your customers are told. See who gets less: foodhub desk show "{cycle}"'),
+)
+_PART = (
+    N_('{producer} accepted only a part of its purchase order of "{cycle}": {reason}.'),
+    N_('Your customers are told. See who gets less: foodhub desk show "{cycle}"'),
+)
+_MAY_CHANGE = (
+    N_('"{cycle}" was opened again, so the purchase order of {hub} may still change: there is nothing to accept yet.'),
+    N_("It comes anew after the close if it has changed. As it was: foodhub purchase show {number}"),
+)
+_EMPTY = (
+    N_('{hub} wants nothing of you in "{cycle}" any more.'),
+    N_("What it had ordered before: foodhub purchase show {number}"),
+)
 _WAITS_FOR = (
     N_('{hub} sent {producer}, whom you represent, a purchase order of "{cycle}".'),
     N_('Ask it, then: foodhub purchase accept {number} --for "{producer}" --by phone'),
 )
-_LATE = (
-    N_('Orders, or changes to some, that came too late for "{cycle}": {n}.'),
-    N_('You may still take them. Look at them first: foodhub desk show "{cycle}"'),
+_NAMED_HUB = (
+    N_('{hub} has named you as a hub of "{cycle}", and nobody knows yet how you sell there.'),
+    N_('Say it: foodhub cycle sell "{cycle}"'),
 )
-_OWN_LATE = (
-    N_('Your order {number} came too late for "{cycle}", so it does not count.'),
-    N_("If you signed it in time, {hub} may still accept it: ask there. Look at it: foodhub order show {number}"),
-)
-_CHANGE_LATE = (
-    N_('Your change of the order {number} came too late for "{cycle}": the order stands as it was.'),
-    N_("If you signed it in time, {hub} may still accept it: ask there. Look at it: foodhub order show {number}"),
-)
-_SUPPLY_LATE = (
-    N_('Your own order in "{cycle}" came too late for {hub}, which supplies you: your customers get less for it.'),
-    N_('See who lacks what: foodhub desk show "{cycle}". Until its purchase orders go {hub} can mend it: ask there.'),
+_BY_HAND = (
+    N_('Orders in "{cycle}" that wait for your word: {n}.'),
+    N_('Look at them, and answer: foodhub desk show "{cycle}"'),
 )

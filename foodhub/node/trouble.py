@@ -27,6 +27,11 @@ def trouble(error: BaseException, home: Path) -> FoodhubError | None:
     return None
 
 
+def out_of_room(home: Path) -> FoodhubError | None:
+    """Return that the disk of a home is full, None while there is room."""
+    return _full(home) if _is_full(home) else None
+
+
 def _of_database(code: int, reason: str, home: Path) -> FoodhubError | None:
     if code == sqlite3.SQLITE_FULL or (code in {sqlite3.SQLITE_IOERR, *_SHUT} and _is_full(home)):
         return _full(home)
@@ -70,7 +75,7 @@ def _is_full(home: Path) -> bool:
 
 def _full(place: Path) -> FoodhubError:
     message = N_("The disk is full, so nothing can be written to {folder}.")
-    hint = N_("Make room, then run this again: nothing was lost.")
+    hint = N_("Make room; nothing was lost. A command that failed can be run again.")
     return FoodhubError("disk_full", message, hint, folder=str(place))
 
 
@@ -82,5 +87,8 @@ def _unopened(home: Path, reason: str) -> FoodhubError:
 
 def _write_protected(place: Path) -> FoodhubError:
     message = N_("{folder} can't be written to: the disk is read-only, or the rights of the folder forbid it.")
-    hint = N_("Nothing is damaged. See to the rights, or find out why the disk is read-only, then run this again.")
+    hint = N_(
+        "Nothing is damaged. See to the rights, or find out why the disk is read-only, then run this again. If the disk"
+        " fails, save the home to another one first: foodhub backup FILE"
+    )
     return FoodhubError("home_unwritable", message, hint, folder=str(place))

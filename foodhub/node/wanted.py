@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from foodhub.catalog.naming import find, id_bytes
-from foodhub.catalog.product import ordered_quantity
+from foodhub.catalog.product import ordered_quantity, ordered_unit
 from foodhub.catalog.statements import Product
 from foodhub.errors import N_, NotThereError, RefusedError, UsageError
 from foodhub.node.cycles import CycleRow
 from foodhub.node.products import ProductRow, find_product, list_products
 from foodhub.node.terms import terms_in_cycle
 from foodhub.orders.statements import OrderLine
-from foodhub.quantity import parse_quantity
+from foodhub.quantity import format_quantity, parse_quantity
 
 
 class Wanted(NamedTuple):
@@ -64,9 +64,13 @@ def read_changes(db: sqlite3.Connection, cycle: CycleRow, wanted: Sequence[tuple
         row = _find(db, name)
         require_once(any(each.row.id == row.id for each in lines), row.name)
         terms = terms_in_cycle(db, id_bytes(row.producer_id), id_bytes(row.id), cycle) or _stated(row)
-        amounts = (0, 0) if _is_zero(quantity) else _amounts(db, row, terms, quantity)
-        lines.append(Wanted(row, terms, *amounts))
+        lines.append(read_change(db, row, terms, quantity))
     return lines
+
+
+def read_change(db: sqlite3.Connection, row: ProductRow, terms: Product, quantity: str) -> Wanted:
+    """Read how much of a product an order is to hold, as typed, at the terms of its sale; see `read_changes`."""
+    return Wanted(row, terms, *((0, 0) if _is_zero(quantity) else _amounts(db, row, terms, quantity)))
 
 
 def require_once(known: bool, name: str) -> None:
@@ -147,6 +151,8 @@ def _find(db: sqlite3.Connection, name: str) -> ProductRow:
 
 def _amounts(db: sqlite3.Connection, row: ProductRow, terms: Product, text: str) -> tuple[int, int]:
     quantity, mark, tolerance = text.partition("+")
+    if mark and (not quantity.strip() or parse_quantity(quantity)[0] == 0):
+        raise _tolerance_alone(terms, tolerance)
     amount = ordered_quantity(terms, quantity)
     if not mark:
         return amount, 0
@@ -160,6 +166,18 @@ def _amounts(db: sqlite3.Connection, row: ProductRow, terms: Product, text: str)
             quantity=quantity,
         )
     return amount, more
+
+
+def _tolerance_alone(terms: Product, tolerance: str) -> RefusedError:
+    least = format_quantity(terms.step, ordered_unit(terms)).replace(" ", "")
+    return RefusedError(
+        "tolerance_alone",
+        N_("Of {name} something has to be wanted: a tolerance alone opens no case."),
+        N_("Write at least {least} before the tolerance: {example}"),
+        name=terms.name,
+        least=least,
+        example=f"{least}+{tolerance.strip()}",
+    )
 
 
 def has_case(db: sqlite3.Connection, producer: bytes, product: bytes) -> bool:

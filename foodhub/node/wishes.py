@@ -20,7 +20,7 @@ from foodhub.node.exchanges import Exchange, exchange_of, outgoing_of
 from foodhub.node.groups import own_group
 from foodhub.node.hat import Hat, member_name, shown_name
 from foodhub.node.households import basket_numbers, group_of, households_of
-from foodhub.node.orders import OrderRow, list_orders
+from foodhub.node.orders import order_in
 from foodhub.node.placements import placements
 from foodhub.node.placing import place_order
 from foodhub.node.products import product_named
@@ -170,8 +170,8 @@ def set_wish(tx: Transaction, hat: Hat, cycle: CycleRow, buyer: Buyer, wanted: S
         RefusedError: as `place_order` and `amend_order`.
     """
     seller = group_exchange(tx.db, hat, cycle)
-    held = _order_of(tx.db, hat, buyer, cycle, seller.aggregator, tx.now)
-    if held is not None:
+    held = order_in(tx.db, buyer.member, seller.aggregator, cycle)
+    if held is not None and held.state not in {"cancelled", "refused"}:
         return amend_order(tx, hat, held, wanted, buyer)
     new = [each for each in wanted if each.amount]
     if not new:
@@ -180,15 +180,6 @@ def set_wish(tx: Transaction, hat: Hat, cycle: CycleRow, buyer: Buyer, wanted: S
         )
     place_order(tx, hat, cycle, new, None, buyer=buyer, seller=seller)
     return 1
-
-
-def _order_of(
-    db: sqlite3.Connection, hat: Hat, buyer: Buyer, cycle: CycleRow, aggregator: bytes, now: int
-) -> OrderRow | None:
-    """Return the order of a household that still stands and can be changed, None when it has none."""
-    key = base32_id(buyer.member), cycle.id, base32_id(aggregator)
-    rows = (row for row in list_orders(db, hat, now) if (row.customer_id, row.cycle_id, row.hub_id) == key)
-    return next((row for row in rows if row.state not in {"cancelled", "refused"}), None)
 
 
 def wish_table(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> WishTable:
@@ -224,7 +215,8 @@ def wish_table(db: sqlite3.Connection, hat: Hat, cycle: CycleRow) -> WishTable:
     for member in [*here, *sorted(lines.keys() - here, key=lambda each: numbers.get(each, 0))]:
         cells = [WishCell(base32_id(key[1]), *sums) for key, sums in _sums(lines[member]).items()]
         represented = member in here and here[member].represented
-        name = (numbers.get(member), member_name(db, member), base32_id(member), represented, member not in here)
+        left = member not in here and group == hat.member  # who belongs to it is known to the group alone
+        name = (numbers.get(member), member_name(db, member), base32_id(member), represented, left)
         rows.append(WishRow(*name, *written.get(member, ("", "")), cells))
     head = (shown_name(db, group), base32_id(group), cycle.name, cycle.id)
     wanted = [line for each in lines.values() for line in each]
@@ -276,20 +268,20 @@ def without_wish(table: WishTable) -> list[WishRow]:
 
 
 def close_group(tx: Transaction, hat: Hat, cycle: CycleRow) -> None:
-    """Let a group take no more wishes in a cycle, from now on: before its closing time.
+    """Let a group, or another hub, take no more orders in somebody else's cycle, from now on: before its closing time.
 
     Raises:
-        RefusedError: what we sign counts no more, another device answers orders, this is no group that takes part, or
-            it has closed.
+        RefusedError: what we sign counts no more, another device answers orders, it sells nothing in it or it is its
+            own, or it has closed.
     """
     require_standing(tx.db, hat)
     require_right(tx.db, hat, "desk")
     before = outgoing_of(tx.db, hat.member, cycle)
     exchange = exchange_of(tx.db, hat.member, cycle)
-    if before is None or exchange is None or exchange.own_supplier:
+    if before is None or exchange is None or exchange.aggregator == cycle.key[0]:
         raise RefusedError(
             "not_a_group_here",
-            N_('{name} takes part in "{cycle}" as no group.'),
+            N_('{name} takes part in "{cycle}" as no group, nor as another hub.'),
             N_('Its coordinator closes a cycle with: foodhub cycle close "{cycle}"'),
             name=hat.name,
             cycle=cycle.name,

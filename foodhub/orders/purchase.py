@@ -54,14 +54,17 @@ def purchase_after(state: PurchaseState, act: PurchaseAct) -> Said:
         raise RefusedError(
             "purchase_answered",
             N_("This purchase order was answered before."),
-            N_("If there is less now, say so with: foodhub shortfall CYCLE PRODUCT=QUANTITY --reason TEXT"),
+            N_("If there is less now, or more, say so with: foodhub shortfall CYCLE PRODUCT=QUANTITY --reason TEXT"),
             state=state,
         )
     return found
 
 
 class PurchaseLine(msgspec.Struct, frozen=True, array_like=True):
-    """One product, restated: `quantity` in g, ml or pieces, which is `cases` of `case` where it goes by the case."""
+    """One product, restated: `quantity` in g, ml or pieces; `case` 0 where it does not go by the case.
+
+    Else it is `cases` full ones, and what is above that comes in a broken one.
+    """
 
     product: LocalId
     version: Seq

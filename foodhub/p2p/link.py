@@ -61,6 +61,8 @@ PROOF_SECONDS = 15.0
 """So long the two sides have to find out who the other is; a stranger, between two runs that are taken."""
 MOST_WAITING = 16 * 1024 * 1024
 """Bytes that may wait for a peer that takes nothing, before the link is given up."""
+RETRY_SECONDS = 5.0
+"""So long after a run could not be taken here, such as on a full disk, it is asked for again."""
 PARTING_SECONDS = 0.4
 """So long the last words and notes of a link may take."""
 ENDED = frozenset({"refused", "turned_away"})
@@ -105,6 +107,7 @@ class Link:
         self._named = False
         self._brought_news = False
         self._deadline: asyncio.TimerHandle | None = None
+        self._retry: asyncio.TimerHandle | None = None
         self._shown = 0
 
     @property
@@ -122,8 +125,9 @@ class Link:
                 self.seen.contact = now()
                 self._do(self.session.frame(frame))
         finally:
-            if self._deadline is not None:
-                self._deadline.cancel()
+            for timer in (self._deadline, self._retry):
+                if timer is not None:
+                    timer.cancel()
             self.session.over()
             self.close()
             await asyncio.wait({writer, *self._tasks}, timeout=PARTING_SECONDS)
@@ -256,9 +260,17 @@ class Link:
             if result and result != "gap":
                 log.info("a run from %s was not taken: %s", self.peer, result)
             self._brought_news = self._brought_news or result is None
+            if result == "not_taken":
+                self._try_again()
             self._do(self.session.committed(command.run, command.size, result))
 
         self._intake.put(Arrival(command.run, command.payloads, self.peer), done)
+
+    def _try_again(self) -> None:
+        """Have a round bring soon what could not be taken: the fault was ours, and nobody tells it again."""
+        if self._retry is not None:
+            self._retry.cancel()
+        self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self.sync)
 
     async def _load(self, what: Load) -> None:
         """Read what the session asked for; the store answers in the order of the questions."""

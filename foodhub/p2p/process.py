@@ -14,7 +14,7 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -25,21 +25,25 @@ from foodhub.node.application import News, Node, now, open_node
 from foodhub.node.bootstrap import bootstrap_peers
 from foodhub.node.checkpoints import prune_slice
 from foodhub.node.duties import next_due
-from foodhub.node.exchange import remember, setting
+from foodhub.node.exchange import remember_place, setting
 from foodhub.node.trouble import trouble
 from foodhub.node.waking import WAIT, note_in_step, note_waking
 from foodhub.p2p.circle import Circle
-from foodhub.p2p.host import Host, PortInUse, open_host, quiet_libp2p_logging
+from foodhub.p2p.host import BadAddress, Host, PortInUse, open_host, quiet_libp2p_logging
 from foodhub.p2p.intake import Intake
 from foodhub.p2p.link import ENDED, Link
 from foodhub.p2p.messages import MAX_FRAME
 from foodhub.store.lock import FileLock
+from foodhub.words import _
 
 log = logging.getLogger(__name__)
 PROTOCOL = "/foodhub/1"
 ANY_PORT = "/ip4/127.0.0.1/tcp/0"
+_LOOPBACK = ("/ip4/127.", "/ip6/::1/")
 LOCK_ATTEMPTS = 500
 LOCK_PAUSE = 0.02
+UNDONE = 5.0
+"""Seconds after which duties are tried again that could not be done, such as on a full disk."""
 HOURLY = 3600.0
 """Seconds after which duties are looked at on a home where nothing happens: some are due by the calendar."""
 BEAT = 1.0
@@ -67,16 +71,16 @@ def transport_seed(home: Path) -> bytes:
 
 @asynccontextmanager
 async def listening(home: Path, node: Node, listen: Sequence[str], serve: "_Door") -> AsyncIterator[Host]:
-    """Open the host where it was asked to listen, else at the port of last time, else at any port here."""
-    wanted = list(listen) or [address for address in [await node.read(setting, "listen")] if address] or [ANY_PORT]
+    """Open the host where it was asked to listen, now or the last time, else at the port of last time, else at any."""
+    wanted = list(listen) or (await node.read(setting, "listen") or "").split() or [ANY_PORT]
     settings = {"seed": transport_seed(home), "protocol": PROTOCOL, "on_stream": serve.open, "max_frame": MAX_FRAME}
     try:
         async with open_host(listen=wanted, **settings) as host:  # type: ignore[arg-type]
             yield host
-    except PortInUse:
+    except (PortInUse, BadAddress) as error:
         if listen or wanted == [ANY_PORT]:
             raise
-        log.warning("the port of last time is taken; choosing another")
+        log.warning("where it listened the last time it can't any more: %s", error)
         async with open_host(listen=[ANY_PORT], **settings) as host:  # type: ignore[arg-type]
             yield host
 
@@ -104,9 +108,10 @@ class NetworkProcess:
         self._beat = now()
         self._woke = self._beat
         self._settled = 0
+        self._undone = False
 
-    async def run(self, bootstrap: Sequence[str]) -> None:
-        """Serve until cancelled."""
+    async def run(self, bootstrap: Sequence[str], tell: Callable[[str], None] = log.debug) -> None:
+        """Serve until cancelled; `tell` gets what a person should read."""
         # While nobody is served: what is dropped now, nobody was promised.
         while await self.node.write(prune_slice):
             pass
@@ -114,6 +119,7 @@ class NetworkProcess:
         await self.circle.prepare(bootstrap)
         self._live.execute("UPDATE process SET state = 'running', addresses = ?", (json.dumps(self.host.addresses),))
         log.info("listening on %s", ", ".join(self.host.addresses) or "nothing")
+        tell(_running(self.host.addresses))
         try:
             async with asyncio.TaskGroup() as tasks, self.node.news() as news:
                 tasks.create_task(self.intake.run())
@@ -138,7 +144,7 @@ class NetworkProcess:
 
     async def _wait(self, news: News) -> None:
         """Wait for a change of the home, or until the clock makes something due."""
-        due, end = await self.node.read(next_due, now()), time.monotonic() + HOURLY
+        due, end = await self.node.read(next_due, now()), time.monotonic() + (UNDONE if self._undone else HOURLY)
         while not await news.wait(BEAT):
             await self._look_at_the_clock()
             if time.monotonic() > end or (due is not None and due <= now()):
@@ -157,12 +163,14 @@ class NetworkProcess:
 
     async def _do_duties(self) -> int:
         """Do what is due; what goes wrong there must not take the node off the network."""
+        self._undone = False
         try:
             return await self.node.do_duties()
         except FoodhubError as error:
             log.warning("a duty was not done: %s", error)
         except Exception:
             log.exception("a duty was not done")
+        self._undone = True
         return 0
 
     async def _serve_requests(self) -> None:
@@ -212,8 +220,19 @@ async def _end_with(parent: int, task: "asyncio.Task[None]") -> None:
     task.cancel()
 
 
-async def serve(home: Path, listen: Sequence[str], bootstrap: Path | None, parent: int | None = None) -> None:
-    """Run the network process of a home until it is told to stop.
+def _running(addresses: Sequence[str]) -> str:
+    """Say to whoever started this process that it runs, and where others reach it."""
+    places = ", ".join(each.rpartition("/p2p/")[0] for each in addresses if not each.startswith(_LOOPBACK))
+    # Translators: --listen is an option, to be left as it is.
+    alone = _("Other machines can't reach it (see --listen); it reaches them itself.")
+    reached = _("Others reach it at {addresses}").format(addresses=places) if places else alone
+    return "\n".join([_("The node runs. Ctrl-C ends it."), reached])
+
+
+async def serve(
+    home: Path, listen: Sequence[str], bootstrap: Path | None, parent: int | None, tell: Callable[[str], None]
+) -> None:
+    """Run the network process of a home until it is told to stop; `tell` gets what a person should read.
 
     Raises:
         FoodhubError: the home can't be opened, its network process runs already, or a port is in use.
@@ -229,11 +248,11 @@ async def serve(home: Path, listen: Sequence[str], bootstrap: Path | None, paren
         with live.open_live(home) as db:
             door = _Door()
             async with listening(home, node, listen, door) as host:
-                if host.addresses and not listen:
-                    await node.write(remember, "listen", host.addresses[0].rpartition("/p2p/")[0])
+                if host.addresses:
+                    await node.write(remember_place, listen, host.addresses[0].rpartition("/p2p/")[0])
                 process = NetworkProcess(node, host, db)
                 door.circle.set_result(process.circle)
-                await process.run(peers)
+                await process.run(peers, tell)
     if watch:
         watch.cancel()
 
@@ -259,16 +278,30 @@ def _hold_node_lock(home: Path) -> FileLock:
     raise FoodhubError(
         "already_running",
         N_("A network process runs on this home already (process {pid})."),
-        N_("Use it, or stop it first."),
+        N_("Use it, or end it first: close the interface that started it, or kill {pid}."),
         pid=found.pid if found else "?",
     )
 
 
 def _set_up_logging(path: Path | None) -> None:
-    handler: logging.Handler = logging.FileHandler(path, encoding="utf-8") if path else logging.StreamHandler()
+    """Write the log to a file; without one only what goes wrong is written, among what is told to people.
+
+    Raises:
+        FoodhubError: `bad_log`, where the file can't be written.
+    """
+    try:
+        handler: logging.Handler = logging.FileHandler(path, encoding="utf-8") if path else logging.StreamHandler()
+    except OSError as error:
+        hint = N_("Name a file in a folder that is there and takes files.")
+        raise FoodhubError("bad_log", N_("The log can't be written to {path}."), hint, path=str(path)) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    quiet_libp2p_logging(handler)
+    logging.basicConfig(level=logging.INFO if path else logging.WARNING, handlers=[handler])
+    quiet_libp2p_logging(handler if path else None)
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 def _collect_less() -> None:
@@ -295,13 +328,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not (given.home / "foodhub.db").exists():
             asyncio.run(_refuse_empty(given.home))
         lock = _hold_node_lock(given.home)
+        _set_up_logging(given.log)
     except (FoodhubError, OSError, sqlite3.Error) as error:
         return _say(next(iter(_foodhub_errors(error, given.home)), None) or _failed(error))
     try:
-        _set_up_logging(given.log)
         live.start(given.home, os.getpid())
         _collect_less()
-        asyncio.run(serve(given.home, given.listen, given.bootstrap, given.child_of))
+        tell = log.debug if given.log else _tell
+        asyncio.run(serve(given.home, given.listen, given.bootstrap, given.child_of, tell))
     except (KeyboardInterrupt, asyncio.CancelledError):
         log.info("stopped")
         return ExitCode.OK
@@ -310,7 +344,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not errors:
             log.exception("the network process failed")
             return ExitCode.FAILED
-        log.error("ended: %s", errors[0])
+        if given.log:
+            log.error("ended: %s", errors[0])
         with suppress(sqlite3.Error):
             _leave_error(given.home, errors[0])
         return _say(errors[0])

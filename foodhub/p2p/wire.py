@@ -46,13 +46,15 @@ class PortInUse(FoodhubError):  # noqa: N818 - the name says what is the matter
 
 
 class BadAddress(UsageError):  # noqa: N818 - as above
-    """What should be listened on is no address of this computer that we may listen on."""
+    """What should be listened on is no address of this computer (`elsewhere`), or none that we may listen on."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, elsewhere: bool = False) -> None:
         super().__init__(
             "bad_address",
-            N_("Cannot listen on {address}."),
-            N_("It should look like /ip4/127.0.0.1/tcp/4001, with an address of this computer and a port above 1023."),
+            N_("{address} is no address of this computer.") if elsewhere else N_("Cannot listen on {address}."),
+            N_("All that it has is meant by 0.0.0.0, such as: --listen /ip4/0.0.0.0/tcp/4001")
+            if elsewhere
+            else N_("It should look like /ip4/0.0.0.0/tcp/4001, with a port above 1023."),
             address=address,
         )
 
@@ -118,7 +120,9 @@ def listening_socket(address: str) -> socket.socket:
         listening.listen(128)
     except OSError as error:
         listening.close()
-        raise (PortInUse if error.errno == errno.EADDRINUSE else BadAddress)(address) from error
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUse(address) from error
+        raise BadAddress(address, elsewhere=error.errno == errno.EADDRNOTAVAIL) from error
     return listening
 
 

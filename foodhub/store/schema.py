@@ -176,7 +176,7 @@ def _table(name: str) -> str:
 
 _CONFIRMATIONS_SOUGHT = """
 CREATE INDEX confirmation_to ON confirmation (buyer, arrival);
-CREATE INDEX confirmation_of ON confirmation (cycle, cycle_owner, owner, fingerprint, timestamp, version);
+CREATE INDEX confirmation_of ON confirmation (cycle, cycle_owner, owner, buyer, version, fingerprint);
 """
 _SOUGHT = f"""
 CREATE INDEX placement_at ON placement (hub, arrival, cycle);

@@ -21,6 +21,7 @@ from textual.worker import WorkerError
 from foodhub.errors import ExitCode, FoodhubError
 from foodhub.node.application import Node, open_node
 from foodhub.node.hat import Hat, choose_hat, hats
+from foodhub.node.trouble import out_of_room
 from foodhub.tui import commands
 from foodhub.tui.connection import Connection
 from foodhub.tui.feed import HomeSeen, MarketSeen
@@ -127,7 +128,7 @@ class FoodhubApp(App[None]):
         while True:
             if self._connection.starting:
                 # Who asks whether one runs holds its lock for an instant, and would be in its way.
-                self.main.show_live(Live("starting"))
+                self.main.show_live(Live("starting", trouble=await asyncio.to_thread(out_of_room, self._home)))
             else:
                 self.main.show_live(await asyncio.to_thread(look_live, self._home))
             self._look.clear()

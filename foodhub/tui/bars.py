@@ -83,17 +83,15 @@ class Bar(Widget):
 
 def key_items(commands: Sequence[Command]) -> list[Item]:
     """Return the items of the line of keys."""
-    return [Item(command.shown, _(command.label), command.action, rank=command.rank) for command in commands]
+    return [Item(_(command.shown), _(command.label), command.action, rank=command.rank) for command in commands]
 
 
 def tab_items(chosen: str, counts: Mapping[str, int], warned: Collection[str] = ()) -> list[Item]:
     """Return the items of the line of screens, with how much there is on each, and a mark where one is `warned`."""
     items = []
     for number, place in enumerate(SCREENS, 1):
-        title, count = _(TITLES[place]), counts.get(place) or ("!" if place in warned else "")
-        items.append(
-            Item(str(number), f"{title} {count}" if count else title, f"show('{place}')", chosen=place == chosen)
-        )
+        said = [_(TITLES[place]), str(counts.get(place) or ""), "!" if place in warned else ""]
+        items.append(Item(str(number), " ".join(filter(None, said)), f"show('{place}')", chosen=place == chosen))
     return items
 
 

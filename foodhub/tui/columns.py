@@ -1,7 +1,7 @@
 """How a table's columns share the width of the terminal, and how a text is cut to its cell.
 
-Pure: widths in terminal cells, where a Chinese character or an emoji takes two. Widths never depend on the rows, so a
-table stands still while rows arrive.
+Widths are in terminal cells, where a Chinese character or an emoji takes two. They never depend on the rows,
+so a table stands still while rows arrive.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +11,9 @@ from unicodedata import category
 
 from rich.cells import cell_len, set_cell_size
 
+from foodhub.errors import Unnamed
+from foodhub.words import _, unnamed
+
 T = TypeVar("T")
 GAP: Final = 2
 """Cells between two columns."""
@@ -19,8 +22,9 @@ MORE: Final = "…"
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[T]):
-    """One column: its title (a message id), what it shows of a row, and how wide it is at least and at most.
+    """One column: its title (a message id), what it shows of a row, how wide it is at least, and wants to be at most.
 
+    A title that is longer in the language spoken may take more.
     Where there is too little room, the column with the highest rank goes first. A text that is cut keeps its last
     `tail` cells.
     """
@@ -35,19 +39,19 @@ class Column(Generic[T]):
 
 
 def fit(columns: Sequence[Column[T]], width: int) -> list[tuple[Column[T], int]]:
-    """Return the columns that fit into `width` cells, each with its width; at least one stays."""
+    """Return the columns that fit into `width` cells, each with its width; at least one stays.
+
+    What is left of the room is shared equally, so that a column that wants little more than it has gets that.
+    """
     shown = list(columns)
     while len(shown) > 1 and _needed(shown) > width:
         shown.remove(max(shown, key=lambda column: column.rank))
     room = max(width - _needed(shown), 0)
-    wishes = [column.most - column.least for column in shown]
-    total = sum(wishes)
-    extra = [min(wish, room * wish // total) if total else 0 for wish in wishes]
-    rest = room - sum(extra)
-    for index, wish in enumerate(wishes):
-        more = min(rest, wish - extra[index])
-        extra[index] += more
-        rest -= more
+    wishes = [max(column.most, cell_len(_(column.title))) - column.least for column in shown]
+    extra = [0] * len(shown)
+    for left, index in zip(range(len(shown), 0, -1), sorted(range(len(shown)), key=wishes.__getitem__), strict=True):
+        extra[index] = min(wishes[index], room // left)
+        room -= extra[index]
     return [(column, min(column.least, width) + more) for column, more in zip(shown, extra, strict=True)]
 
 
@@ -57,6 +61,8 @@ def _needed(columns: Sequence[Column[T]]) -> int:
 
 def printable(text: str) -> str:
     """Return a text that stays in its cell: line ends and the like become spaces, what steers the terminal goes."""
+    if isinstance(text, Unnamed):
+        return unnamed(text.id)
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else _instead(letter) for letter in text)

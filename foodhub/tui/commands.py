@@ -20,7 +20,7 @@ _LISTS: Final = frozenset(SCREENS)
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a key does: the key for Textual and for people, a word for the bottom line, a sentence for the help.
+    """A key: its name for Textual and for people, what it does, a word for the bottom line, a sentence for the help.
 
     `where` names the places whose bottom line shows it; where there is too little room, the highest rank goes first.
     """
@@ -43,27 +43,35 @@ COMMANDS: Final = (
     ),
     Command(
         "enter",
-        "Enter",
+        N_("Enter"),
         "details",
         N_("Details"),
         N_("All about the marked product or order"),
         frozenset({MARKET, ORDERS}),
         2,
     ),
-    Command("enter", "Enter", "to_list", N_("To the list"), "", frozenset({FILTER}), 1),
+    Command("enter", N_("Enter"), "to_list", N_("To the list"), "", frozenset({FILTER}), 1),
     Command(
-        "escape", "Esc", "back", N_("Clear"), N_("Clear the filter, or close what lies on top"), frozenset({FILTER}), 2
+        "escape",
+        N_("Esc"),
+        "back",
+        N_("Clear"),
+        N_("Clear the filter, or close what lies on top"),
+        frozenset({FILTER}),
+        2,
     ),
     Command("a", "a", "member", N_("Next member"), N_("Act as the next member of this home"), _LISTS, 5),
     Command(
-        "tab", "Tab", "step(1)", N_("Next screen"), N_("The next screen; Shift+Tab goes back"), _LISTS | {FILTER}, 6
+        "tab", N_("Tab"), "step(1)", N_("Next screen"), N_("The next screen; Shift+Tab goes back"), _LISTS | {FILTER}, 6
     ),
-    Command("shift+tab", "Shift+Tab", "step(-1)", N_("Last screen"), ""),
+    Command("shift+tab", N_("Shift+Tab"), "step(-1)", N_("Last screen"), ""),
     Command("question_mark,f1", "?", "help", N_("Help"), N_("This page (F1 while you type)"), _LISTS, 3),
     Command("f1", "F1", "help", N_("Help"), "", frozenset({FILTER}), 3),
     Command("q", "q", "app.quit", N_("Quit"), N_("Leave (Ctrl+Q from anywhere)"), _LISTS, 4),
 )
 MEMBER_ACTION: Final = "member"
+DETAILS_ACTION: Final = "details"
+"""It does something only where the list has rows."""
 
 
 def bindings() -> list[BindingType]:

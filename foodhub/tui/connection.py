@@ -14,7 +14,7 @@ from foodhub.node.network import network
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at whether the network process still runs."""
-TRY_AGAIN = 30.0
+TRY_AGAIN = 10.0
 """Seconds between two attempts to start one."""
 
 

@@ -23,7 +23,6 @@ class Dialog(ModalScreen[None]):
         align: center middle;
         #box { width: 100; max-width: 100%; height: auto; max-height: 100%; border: round $primary; padding: 0 1; }
         #box { border-title-style: bold; border-subtitle-style: none; }
-        #body { height: auto; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,6 +53,23 @@ class Dialog(ModalScreen[None]):
         """Leave the focus where it is."""
 
 
+class Reading(VerticalScroll):
+    """A text that takes the room it needs in a box, and scrolls where there is less."""
+
+    DEFAULT_CSS = "Reading { height: auto; }"
+
+    def __init__(self, text: Content) -> None:
+        super().__init__(Static(text), id="body")
+
+    def on_mount(self) -> None:
+        """Leave room for the edges of the box."""
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        """Leave room for the edges of the box."""
+        self.styles.max_height = max(self.screen.size.height - 2, 1)
+
+
 class Card(Dialog):
     """A dialog of labelled lines."""
 
@@ -63,7 +79,7 @@ class Card(Dialog):
 
     def content(self) -> Iterable[Widget]:
         """The lines, which scroll when there are too many."""
-        yield VerticalScroll(Static(labelled(self._fields)), id="body")
+        yield Reading(labelled(self._fields))
 
 
 def labelled(fields: Sequence[tuple[str, str]]) -> Content:

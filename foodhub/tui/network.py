@@ -14,27 +14,29 @@ from textual.widgets import Static
 
 from foodhub.errors import N_, FoodhubError
 from foodhub.node import live
-from foodhub.node.alerts import Alert
 from foodhub.node.live import PeerRow
 from foodhub.node.state import LogRow, StatusRow
+from foodhub.node.trouble import out_of_room
 from foodhub.saying import LOGS, PEER_REASONS, PEER_STATES, ago, limited, said
+from foodhub.tui.alerts import in_short, of_home
 from foodhub.tui.columns import Column, printable
 from foodhub.tui.dialog import labelled
 from foodhub.tui.table import RowTable
 from foodhub.tui.wording import entries, size, when
-from foodhub.words import _, ngettext, say
+from foodhub.words import _, ngettext
 
 Running = Literal["starting", "running", "offline"]
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What the network process of the home knows at a moment; nothing when none runs."""
+    """What the network process of the home knows at a moment, nothing when none runs; and what stands in its way."""
 
     running: Running
     addresses: tuple[str, ...] = ()
     peers: tuple[PeerRow, ...] = ()
     refusal: str = ""
+    trouble: FoodhubError | None = None
 
     @property
     def connected(self) -> int:
@@ -44,11 +46,15 @@ class Live:
 
 def look_live(home: Path) -> Live:
     """Look once at what the network process knows; a few ms of file access, for a thread."""
-    found = live.process(home)
+    full = out_of_room(home)
+    try:
+        found, peers = live.look(home)
+    except FoodhubError as error:
+        return Live("starting", trouble=full or error)
     if found is None:
-        return Live("offline")
+        return Live("offline", trouble=full)
     state: Running = "running" if found.state == "running" else "starting"
-    return Live(state, tuple(found.addresses), tuple(live.peers(home)), found.refusal)
+    return Live(state, tuple(found.addresses), tuple(peers), found.refusal, full)
 
 
 def network_state(live_now: Live) -> str:
@@ -166,7 +172,7 @@ class Network(Vertical):
         self._facts.update(
             labelled(
                 [
-                    *_warnings(status.warnings),
+                    (_("Warning"), "\n".join(in_short(of_home(status.warnings)))),
                     (_("Pending"), pending if status.pending else _("nothing: all of ours is with others too")),
                     (_("Listening"), _listening(live_now)),
                     (_("Node"), _node_id(live_now)),
@@ -180,17 +186,6 @@ class Network(Vertical):
         other, direction = (self.logs, 1) if event.table is self.peers else (self.peers, -1)
         if other.rows and event.direction == direction:
             other.focus()
-
-
-def _warnings(warnings: Sequence[Alert]) -> list[tuple[str, str]]:
-    """Say the gravest warning and what to do about it, and where the others stand: there is no room for them here."""
-    if not warnings:
-        return []
-    first, more = warnings[0], len(warnings) - 1
-    parts = [*say(FoodhubError(first.code, first.text, first.hint, **first.details))]
-    if more:
-        parts.append(ngettext("{n} more: foodhub status", "{n} more: foodhub status", more).format(n=more))
-    return [(_("Warning"), " ".join(filter(None, parts)))]
 
 
 def _listening(live_now: Live) -> str:

@@ -11,10 +11,12 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from foodhub.errors import N_
+from foodhub.node.alerts import Alert
 from foodhub.node.order_lines import LineRow
 from foodhub.node.orders import OrderRow
-from foodhub.saying import REASONS, counted, line_remark, money, ordered_by, price, said
+from foodhub.saying import REASONS, counted, line_remark, money, ordered_by, price, said, together, wished
 from foodhub.saying import order_state as state_and_parts
+from foodhub.tui.alerts import in_short
 from foodhub.tui.columns import Column
 from foodhub.tui.dialog import Dialog, labelled
 from foodhub.tui.table import RowTable
@@ -78,6 +80,7 @@ class Orders(Vertical):
 
     DEFAULT_CSS = """
     Orders {
+        #orders-waiting { padding: 0 1; max-height: 8; border-left: outer $warning; display: none; }
         #orders-table { height: 1fr; padding-left: 1; }
         #orders-empty { padding: 1 2; }
     }
@@ -90,15 +93,22 @@ class Orders(Vertical):
             order_columns(lambda: self._member), lambda order: order.id, name="orders-table"
         )
         self._empty = Static(id="orders-empty")
+        self._waiting = Static(id="orders-waiting")
 
     def compose(self) -> ComposeResult:
-        """The list; the text instead of it is empty at first."""
+        """What waits for a person, then the list; the text instead of it is empty at first."""
+        yield self._waiting
         yield self.table
         yield self._empty
 
     def say_nothing_yet(self, text: str) -> None:
         """Say what to show while there is no order."""
         self._empty.update(Content(text))
+
+    def show_waiting(self, alerts: Sequence[Alert]) -> None:
+        """Say what waits in the trade, and what to do about it."""
+        self._waiting.update(Content("\n".join(f"! {line}" for line in in_short(alerts, _WAITING))))
+        self._waiting.display = bool(alerts)
 
     def show_orders(self, orders: Sequence[OrderRow], member: str) -> None:
         """Replace the orders by those of a member (its id), newest first."""
@@ -108,19 +118,28 @@ class Orders(Vertical):
         self._empty.display = not orders
 
 
+_LEAST = 4
+"""Lines of the terminal that the lines of an order have at least, however much stands beside them."""
+_WAITING = 3
+"""Things that wait for a person, at most, above the list."""
 _REASON = 20
 """Cells that a reason has in the narrowest card; what is longer stands below the lines."""
 _NOTES = 5
 """Notes below the lines, at most."""
+_WHY: Column[tuple[OrderRow, LineRow]] = Column(N_("Reason"), lambda pair: line_reason(pair[1]), _REASON, 40, 4)
 LINE_COLUMNS: tuple[Column[tuple[OrderRow, LineRow]], ...] = (
     Column(N_("Product"), lambda pair: pair[1].product, 16, 40, 1),
-    Column(N_("Ordered"), lambda pair: counted(pair[1].ordered, pair[1].price_per), 8, 10, 2, right=True),
+    Column(N_("Ordered"), lambda pair: _ordered(pair[1]), 8, 14, 2, right=True),
     # Translators: how much of a product the buyer of an order gets.
     Column(N_("Gets"), lambda pair: _gets(pair[1]), 9, 10, 3, right=True),
     Column(N_("Price"), lambda pair: price(pair[1].price, pair[0].currency, pair[1].price_per), 10, 12, 6, right=True),
     Column(N_("Total"), lambda pair: money(pair[1].total, pair[0].currency), 9, 11, 5, right=True),
-    Column(N_("Reason"), lambda pair: line_reason(pair[1]), _REASON, 40, 4),
+    _WHY,
 )
+
+
+def _ordered(line: LineRow) -> str:
+    return wished(line.ordered, line.tolerance, line.price_per)
 
 
 def _gets(line: LineRow) -> str:
@@ -141,7 +160,7 @@ def notes(order: OrderRow) -> list[tuple[str, str]]:
         words = line_remark(line.reason, None, None, line.price_per, line.note, left=left, substitute=substitute)
         if line.confirmed is not None and line.confirmed != gets(line):
             before = _("confirmed {amount}").format(amount=counted(line.confirmed, line.price_per))
-            words = "; ".join(filter(None, (before, words)))
+            words = together((before, words))
         if words != line_reason(line) or len(words) > _REASON:
             found.append((line.product, words))
     return (
@@ -156,7 +175,8 @@ class OrderDialog(Dialog):
 
     DEFAULT_CSS = """
     OrderDialog {
-        #order-lines { height: auto; max-height: 1fr; margin: 1 0; }
+        #box { overflow-y: auto; scrollbar-size: 0 1; }
+        #order-lines { height: auto; margin: 1 0; }
         #order-notes { margin-bottom: 1; }
     }
     """
@@ -188,6 +208,21 @@ class OrderDialog(Dialog):
         """Close on Enter, as any dialog does."""
         self.action_close()
 
+    def on_resize(self) -> None:
+        """Share the new room out, once the texts beside the lines are laid out in it."""
+        self.call_after_refresh(self._share_room)
+
+    def _share_room(self) -> None:
+        """Give the lines the room that the texts beside them leave, and no more than they need."""
+        texts = (self._facts, self._notes, self._total)
+        taken = sum(each.outer_size.height + each.styles.margin.height for each in texts if each.display)
+        needed, edges = len(self.order.lines) + 1, 2 + self.table.styles.margin.height
+        self.table.styles.height = min(needed, max(self.size.height - taken - edges, _LEAST))
+
+    def on_row_table_left(self, event: RowTable.Left) -> None:
+        """Go on in the box where the lines end, for what has no room below or above them."""
+        self.query_one("#box").scroll_relative(y=event.direction, animate=False)
+
     def show_order(self, order: OrderRow) -> None:
         """Show the order as it stands now."""
         self.order = order
@@ -196,7 +231,7 @@ class OrderDialog(Dialog):
                 [
                     (_("Cycle"), order.cycle),
                     (_("Customer"), buyer(order)),
-                    (_("Hub"), order.hub),
+                    (_("Given to"), order.hub),
                     (_("Comment"), order.comment),
                     (_("State"), f"{order_state(order)}\n{_sentence(order)}"),
                     (_("Sent"), full_time(order.sent_at.astimezone())),
@@ -204,12 +239,18 @@ class OrderDialog(Dialog):
                 ]
             )
         )
+        said = notes(order)
+        noted = {product for product, _words in said}
+        plain = [column for column in LINE_COLUMNS if column is not _WHY]
+        unsaid = any(line.reason and line.product not in noted for line in order.lines)
+        self.table.show_columns(LINE_COLUMNS if unsaid else plain)
         self.table.show_rows([(order, line) for line in order.lines])
-        self._notes.update(labelled(notes(order)))
-        self._notes.display = bool(notes(order))
+        self._notes.update(labelled(said))
+        self._notes.display = bool(said)
         self._total.update(
             labelled([(_("Total"), money(order.total, order.currency)), (_("To cancel"), self._cancelling())])
         )
+        self.call_after_refresh(self._share_room)
 
     def _cancelling(self) -> str:
         if not self._ours or self.order.state not in {"sent", "received"}:
@@ -221,8 +262,8 @@ def _sentence(order: OrderRow) -> str:
     short = short_lines(order)
     if order.state == "received" and short:
         return ngettext(
-            "In {n} line the hub promises less than was ordered.",
-            "In {n} lines the hub promises less than was ordered.",
+            "In {n} line less is promised than was ordered.",
+            "In {n} lines less is promised than was ordered.",
             short,
         ).format(n=short)
     return said(ORDER_SENTENCES, order.state) if order.state in ORDER_SENTENCES else ""

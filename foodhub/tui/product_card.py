@@ -8,8 +8,8 @@ from foodhub.tui.wording import case, on_hand, packing
 from foodhub.words import _
 
 
-def product_card(row: ProductRow) -> Card:
-    """Return the card of a product."""
+def product_card(row: ProductRow, *, ours: bool) -> Card:
+    """Return the card of a product; of one of ours it says how it is changed."""
     return Card(
         product_name(row),
         [
@@ -23,9 +23,17 @@ def product_card(row: ProductRow) -> Card:
             (_("Code"), row.sku),
             (_("Id"), row.id),
             (_("Description"), row.description),
-            (_("To order"), _("foodhub order place CYCLE {wanted}").format(wanted=_example(row))),
+            _to_change(row) if ours else _to_order(row),
         ],
     )
+
+
+def _to_order(row: ProductRow) -> tuple[str, str]:
+    return _("To order"), _("foodhub order place CYCLE {wanted}").format(wanted=_example(row))
+
+
+def _to_change(row: ProductRow) -> tuple[str, str]:
+    return _("To change"), _("foodhub product set {id} --price PRICE").format(id=row.id[:8])
 
 
 def _example(row: ProductRow) -> str:

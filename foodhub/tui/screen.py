@@ -16,6 +16,7 @@ from foodhub.node.application import Node
 from foodhub.node.hat import Hat
 from foodhub.node.state import StatusRow
 from foodhub.tui import commands, nothing
+from foodhub.tui.alerts import of_home, of_trade
 from foodhub.tui.bars import Bar, HeadLine, key_items, tab_items
 from foodhub.tui.feed import Feed, HomeSeen, LogsSeen, MarketSeen, OrdersSeen
 from foodhub.tui.help import Help
@@ -88,6 +89,7 @@ class MainScreen(Screen[None]):
     def _home_seen(self, event: HomeSeen) -> None:
         self.status, self._hats, self._joining = event.status, event.hats, event.joining
         self._say_home()
+        self.orders.show_waiting(of_trade(event.status.warnings))
         self.show_error("home", nothing.read_only(event.status))
         self._say_tabs()
         self._say_network()
@@ -97,19 +99,21 @@ class MainScreen(Screen[None]):
     def _market_seen(self, event: MarketSeen) -> None:
         self.market.show_lines(event.lines)
         self._say_tabs()
+        self._say_keys()
         self._keep_focus()
 
     @on(OrdersSeen)
     def _orders_seen(self, event: OrdersSeen) -> None:
         if event.hat.member != self.hat.member:
             return
-        self.orders.show_orders(event.orders, base32_id(self.hat.member))
+        self.orders.show_orders(event.orders, self._member)
         top = self.app.screen
         if isinstance(top, OrderDialog):
             for order in event.orders:
                 if order.id == top.order.id and order != top.order:
                     top.show_order(order)
         self._say_tabs()
+        self._say_keys()
         self._keep_focus()
 
     @on(LogsSeen)
@@ -125,6 +129,7 @@ class MainScreen(Screen[None]):
         if self.place == commands.NETWORK:
             self.network.show_live(live_now)
         self.show_error("joining", None if self._in_circuit else nothing.refused_joining(live_now))
+        self.show_error("disk", live_now.trouble)
         self.show_error("turned away", nothing.turned_down(self.status, live_now))
         self._say_network()
 
@@ -141,7 +146,8 @@ class MainScreen(Screen[None]):
         if error is not None:
             self._errors[source] = error
         said = [" ".join(part for part in say(found) if part) for found in self._errors.values()]
-        text = "\n".join(f"! {line}" for line in said)
+        # The interface and its network process may have come upon the same.
+        text = "\n".join(f"! {line}" for line in dict.fromkeys(said))
         if text != self.said_wrong:
             self.said_wrong = text
             self._banner.update(Content(text))
@@ -192,9 +198,9 @@ class MainScreen(Screen[None]):
     @on(RowTable.Chosen)
     def _chosen(self, event: RowTable.Chosen) -> None:
         if event.table is self.market.table and (line := self.market.table.current):
-            self.app.push_screen(product_card(line.row))
+            self.app.push_screen(product_card(line.row, ours=line.row.producer_id == self._member))
         elif event.table is self.orders.table and (order := self.orders.table.current):
-            self.app.push_screen(OrderDialog(order, ours=order.customer_id == base32_id(self.hat.member)))
+            self.app.push_screen(OrderDialog(order, ours=order.customer_id == self._member))
 
     def action_member(self) -> None:
         """Act as the next member of this home."""
@@ -222,6 +228,10 @@ class MainScreen(Screen[None]):
             self.set_focus(table)
 
     @property
+    def _member(self) -> str:
+        return base32_id(self.hat.member)
+
+    @property
     def _in_circuit(self) -> bool:
         return self.status is not None and self.status.circuit is not None
 
@@ -233,11 +243,15 @@ class MainScreen(Screen[None]):
 
     def _say_keys(self) -> None:
         place = commands.FILTER if self.market.filter.has_focus else self.place
-        self._keys.show_items(key_items(commands.shown_at(place, several_members=len(self._hats) > 1)))
+        shown = commands.shown_at(place, several_members=len(self._hats) > 1)
+        listed = bool(self._panes[self.place].table.rows)
+        self._keys.show_items(key_items([each for each in shown if listed or each.action != commands.DETAILS_ACTION]))
 
     def _say_tabs(self) -> None:
         counts = {commands.MARKET: len(self.market.lines), commands.ORDERS: len(self.orders.table.rows)}
-        warned = [commands.NETWORK] if self.status and self.status.warnings else []
+        warnings = self.status.warnings if self.status else []
+        waits = {commands.ORDERS: of_trade(warnings), commands.NETWORK: of_home(warnings)}
+        warned = [place for place, found in waits.items() if found]
         self._tabs.show_items(tab_items(self.place, counts, warned))
 
     def _say_network(self) -> None:

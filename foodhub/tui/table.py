@@ -104,6 +104,13 @@ class RowTable(ScrollView, Generic[T], can_focus=True):
         self._reveal()
         self.refresh()
 
+    def show_columns(self, columns: Sequence[Column[T]]) -> None:
+        """Show other columns of the same rows."""
+        if columns != self._columns:
+            self._columns = columns
+            self._measure()
+            self.refresh()
+
     def appear(self, shown: bool) -> None:
         """Show or hide the table; hidden it leaves the focus to nobody, where Textual would choose the next widget."""
         if not shown and self.has_focus:

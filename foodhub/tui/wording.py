@@ -6,10 +6,11 @@ It never decides anything: it turns values into words, and every value it does n
 from datetime import datetime
 from typing import Final
 
+from foodhub import words
 from foodhub.errors import N_
 from foodhub.node.products import ProductRow
 from foodhub.saying import counted, decimal_mark, quantity
-from foodhub.words import _, ngettext
+from foodhub.words import _, day, ngettext
 
 
 def packing(product: ProductRow) -> str:
@@ -43,12 +44,12 @@ def when(moment: datetime, now: datetime) -> str:
     if moment.date() == today.date():
         # Translators: formats of strftime, month and day as your readers write them; at most 11 characters when shown.
         return moment.strftime(_("today %H:%M"))
-    return moment.strftime(_("%m-%d %H:%M") if moment.year == today.year else _("%Y-%m-%d"))
+    return moment.strftime(_("%m-%d %H:%M")) if moment.year == today.year else day(moment)
 
 
 def full_time(moment: datetime) -> str:
     """Say a time with its year and its zone."""
-    return moment.strftime(_("%Y-%m-%d %H:%M (%Z)"))
+    return f"{words.moment(moment)} ({moment:%Z})"
 
 
 def size(count: int) -> str:
@@ -62,10 +63,10 @@ def size(count: int) -> str:
 
 
 ORDER_SENTENCES: Final = {
-    "sent": N_("Signed; the hub has not answered yet."),
-    "received": N_("The hub has received it."),
-    "late": N_("It reached the hub after the cycle had closed."),
-    "refused": N_("The hub did not take it: it was signed outside the cycle."),
+    "sent": N_("Signed; there is no answer yet."),
+    "received": N_("It has arrived, and a receipt was signed for it."),
+    "late": N_("It arrived after the cycle had closed."),
+    "refused": N_("It was not taken: it was signed outside the cycle."),
     "cancelled": N_("The buyer has cancelled it."),
 }
 

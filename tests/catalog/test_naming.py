@@ -36,6 +36,9 @@ def found(text: str, candidates: list[Named] = CATALOG) -> Named:
         ("carottes botte", "a"),
         ("CAROTTES  SACHET", "b"),
         ("carottes b", "a"),
+        ("Carottes, botte", "a"),
+        ("carottes, sa", "b"),
+        ("sachet", "b"),
         ("carottes a jus", "c"),
         ("oeufs de poules", "d"),
         ("œufs", "d"),
@@ -120,6 +123,12 @@ def test_near_names_are_suggested() -> None:
         found("fromage blnc")
     assert caught.value.details["suggestions"] == ["Fromage blanc"]
     assert "Fromage blanc" in caught.value.hint.format(**caught.value.details)
+
+
+def test_nothing_is_near_to_what_has_no_name() -> None:
+    with pytest.raises(NotThereError) as caught:
+        found("", [Named("a", "", "")])
+    assert "Near" not in caught.value.hint
 
 
 def test_other_kinds_of_things_are_named_alike() -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -25,6 +26,10 @@ HEADER = (
     "on_demand,shipping_category,tax_category"
 )
 GOOD = "Hub,S1,Carrots,bag,Vegetables,,500,g,,2.45,12,,0,Chilled,"
+
+
+_QUESTION = re.compile(rb"[]>:?] $")
+"""How a line ends at which the program waits for an answer."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ class Foodhub:
         return done.error
 
     def on_terminal(self, *args: str, answers: Sequence[str] = (), out: bool = True) -> Done:
-        """Run a command on a terminal, typing `answers`; with `out` its stdout is that terminal too."""
+        """Run a command on a terminal, typing `answers` as it asks; with `out` its stdout is that terminal too."""
         ours, theirs = pty.openpty()
         child = subprocess.Popen(
             [sys.executable, "-m", "foodhub", *args],
@@ -96,9 +101,7 @@ class Foodhub:
             stderr=theirs,
         )
         os.close(theirs)
-        for answer in answers:
-            os.write(ours, f"{answer}\n".encode())
-        said = _read_all(ours, time.monotonic() + PATIENCE)
+        said = _answered(ours, answers, time.monotonic() + PATIENCE)
         rest = child.stdout.read() if child.stdout else b""
         if child.stdout:
             child.stdout.close()
@@ -123,12 +126,14 @@ def _unasked(words: list[str]) -> list[str]:
     return [*words[:end], "--yes", *words[end:]] if asks else words
 
 
-def _read_all(file: int, end: float) -> str:
-    """Read a terminal until the program at its other side has ended."""
-    read = b""
+def _answered(file: int, answers: Sequence[str], end: float) -> str:
+    """Read a terminal until the program at its other side has ended, typing an answer at each question."""
+    read, waiting = b"", list(answers)
     while (left := end - time.monotonic()) > 0 and select.select([file], [], [], left)[0]:
         try:
             read += os.read(file, 65536)
         except OSError:  # how Linux says that nobody holds the other side any more
             break
+        if waiting and _QUESTION.search(read):
+            os.write(file, f"{waiting.pop(0)}\n".encode())
     return read.decode()

@@ -100,7 +100,8 @@ def test_the_sale_is_asked_and_the_times_are_shown_before(founded: Foodhub) -> N
     assert said.code == 0
     assert said.err.index("Thursday 2030-11-28 20:00") < said.err.index("Who sells to whom?")
     assert founded.json("cycle", "list")[0]["sale"] == "resale"
-    assert founded.on_terminal("cycle", "new", "Other", "--closes", "+1d", answers=["barter"]).code == 2
+    asked = founded.on_terminal("cycle", "new", "Other", "--closes", "+1d", answers=["barter", ""])
+    assert (asked.code, "one of: direct, agency, resale" in asked.err) == (2, True)
 
 
 def test_a_producer_of_another_name_is_asked_about(founded: Foodhub, file_with: Callable[..., Path]) -> None:
@@ -127,3 +128,13 @@ def test_a_table_on_a_terminal_fits_its_width(founded: Foodhub) -> None:
     shown = said.err.replace("\x1b[1m", "").replace("\x1b[0m", "")
     assert max(map(len, shown.splitlines())) <= 100
     assert shown.count("Carrots") == 12
+
+
+def test_what_was_typed_before_a_question_is_no_answer_to_it(empty: Foodhub) -> None:
+    empty("init", "--name", "Farm", "--role", "producer", "--json")
+    with at_terminal(empty, "circuit", "found", "Circuit") as terminal:
+        terminal.type("y")
+        terminal.until("Go on? [y/N] ")
+        terminal.type("n")
+    assert "Nothing was signed." in terminal.said
+    assert empty.json("status")["circuit"] is None

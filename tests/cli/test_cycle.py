@@ -133,6 +133,8 @@ def test_a_cycle_is_copied_and_comes_again(farming: Foodhub) -> None:
     assert (found["weeks"], len(found["next"])) == (2, 4)
     assert found["next"][0][11:16] == copied["opens"][11:16]
     assert "Week opens again" in farming("cycle", "repeat", "Week").out.replace('"', "")
+    assert "was made already" in farming("cycle", "repeat", "Week", "--every", "3").err
+    farming("cycle", "repeat", "Week")
     assert len(farming.json("cycle", "show", "Week")["repeats"]) == 3
     assert farming.fails(2, "cycle", "repeat", "Week", "--skip", "Christmas")["code"] == "bad_day"
     farming("cycle", "repeat", "Week", "--end")

@@ -90,7 +90,7 @@ def test_what_is_no_role_and_which_numbers_there_are_is_said(shared: Foodhub) ->
 def test_times_in_sentences_are_said_with_day_and_zone(shared: Foodhub) -> None:
     past = ["cycle", "new", "Past", "--closes", "2020-01-01T20:00", "--sale", "resale", "--zone", "Europe/Paris"]
     assert "Wednesday 2020-01-01 20:00 (Europe/Paris)" in shared.fails(6, *past)["message"]
-    assert "mercredi 2020-01-01 20:00 (Europe/Paris)" in shared.fails(6, *past, "--lang", "fr")["message"]
+    assert "mercredi 01/01/2020 20:00 (Europe/Paris)" in shared.fails(6, *past, "--lang", "fr")["message"]
     assert shared.fails(6, *past)["details"]["closes"] == "2020-01-01T20:00:00+01:00"
 
 

@@ -109,6 +109,15 @@ def test_without_a_terminal_the_program_alone_prints_its_help(empty: Foodhub) ->
     assert empty("--version").out.startswith("foodhub ")
 
 
+def test_help_is_found_where_people_look_for_it(empty: Foodhub) -> None:
+    assert empty("-h").out == empty("help").out == empty("--help").out
+    assert (
+        empty("help", "product", "add").out
+        == empty("product", "add", "-h").out
+        == empty("product", "add", "--help").out
+    )
+
+
 def test_a_group_alone_lists_its_commands(empty: Foodhub) -> None:
     done = empty("product", code=2)
     assert "withdraw" in done.err

@@ -1,11 +1,12 @@
 """Two homes over loopback, from outside: joining, ordering with a wait, and every way in which the network says no."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def running(foodhub: Foodhub, listen: str) -> Iterator[None]:
         try:
             assert child.stderr is not None
             line = child.stderr.readline()
-            assert f"listening on {listen}/p2p/" in line, line + child.stderr.read()
+            assert "node runs" in line, line + child.stderr.read()
             yield
         finally:
             child.send_signal(signal.SIGINT)
@@ -69,6 +70,7 @@ def test_a_member_joins_and_orders_and_what_is_not_received_is_kept(
         said = group.on_terminal("circuit", "join", invite, *LONG, answers=["y"])
         assert said.code == 0
         assert "The members of this circuit own it together." in said.err
+        assert 'The charter of "Circuit":\n' in said.err
         assert 'Join the circuit "Circuit" and sign its charter.\nAMAP signs this.' in said.err
         until(lambda: "AMAP" in [row["name"] for row in founded.json("circuit", "members")], "the group is a member")
         assert founded.json("circuit", "invite", "--role", "group")["known_elsewhere"] is False
@@ -121,3 +123,30 @@ def test_what_speaks_of_the_whole_home_takes_no_name_that_is_nobodys_there(share
         error = shared.fails(3, command, "--as", "nobody")
         assert (error["code"], error["details"]["names"]) == ("no_such_hat", "Hub")
         assert shared(command, "--as", "hub").code == 0
+
+
+def test_a_home_that_is_brought_up_to_date_says_so_and_that_its_old_network_process_is_to_be_started_anew(
+    founded: Foodhub, address: str
+) -> None:
+    older = "UPDATE meta SET value = 0 WHERE key = 'fold_version'"
+    with running(founded, address):
+        with closing(sqlite3.connect(founded.home / "foodhub.db")) as db, db:
+            db.execute(older)
+        said = founded("status").err
+        assert "This home was brought up to date." in said
+        assert "Start it anew: foodhub node run" in said
+        assert "brought up to date" not in founded("status").err
+    with closing(sqlite3.connect(founded.home / "foodhub.db")) as db, db:
+        db.execute(older)
+    said = founded("status").err
+    assert "This home was brought up to date." in said
+    assert "node run" not in said
+
+
+def test_what_keeps_a_network_process_from_starting_is_said_once(founded: Foodhub, tmp_path: Path) -> None:
+    refused = founded("node", "run", "--log", tmp_path / "nowhere" / "log", code=1).err
+    assert refused.splitlines()[0] == f"The log can't be written to {tmp_path / 'nowhere' / 'log'}."
+    assert "Traceback" not in refused
+    refused = founded("node", "run", "--listen", "/ip4/198.51.100.1/tcp/4001", code=2).err
+    assert refused.count("is no address of this computer") == 1
+    assert "/ip4/0.0.0.0/tcp/4001" in refused

@@ -7,7 +7,7 @@ import pytest
 
 from foodhub import words
 from foodhub.cli.amounts import content
-from foodhub.cli.output import cell, cut, laid_out, pad, plain, table, width
+from foodhub.cli.output import _folded, cell, cut, laid_out, pad, plain, table, width
 from foodhub.node.cycles import CycleRow
 from foodhub.saying import counted, money, price
 
@@ -97,6 +97,13 @@ def test_amounts_are_written_as_the_language_writes_them() -> None:
     try:
         assert price(245, "EUR", "piece") == "2,45 €"
         assert counted(12500, "kg") == "12,5 kg"
-        assert words.full_moment(OPENS) == "jeudi 2026-11-26 20:00 (Europe/Paris)"
+        assert words.full_moment(OPENS) == "jeudi 26/11/2026 20:00 (Europe/Paris)"
     finally:
         words.use("en")
+
+
+def test_a_long_value_goes_on_below_its_beginning_and_no_word_of_it_is_cut() -> None:
+    assert _folded("one two three", 7) == ["one two", "three"]
+    assert _folded("abcdefghijkl mn", 5) == ["abcdefghijkl", "mn"]
+    assert _folded("one  two", None) == ["one  two"]
+    assert _folded("", 5) == [""]

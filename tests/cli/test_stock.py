@@ -117,6 +117,11 @@ def test_stock_is_set_aside_asked_back_and_given_back(farm: Foodhub) -> None:
     assert farm("allot", "--dry-run", "Week 48", "--all").code == 0
 
 
+def test_more_can_be_counted_than_a_line_of_an_order_can_be(farm: Foodhub) -> None:
+    assert "12000" in farm("stock", "set", "Œufs=12000").out
+    assert farm.fails(6, "order", "place", "Week 48", "Œufs=12000")["code"] == "too_much"
+
+
 def test_who_has_less_than_is_set_aside_is_told_what_to_do(farm: Foodhub) -> None:
     farm("allot", "Week 48", "Œufs=5")
     farm("order", "place", "Week 48", "Œufs=3")
@@ -127,6 +132,16 @@ def test_who_has_less_than_is_set_aside_is_told_what_to_do(farm: Foodhub) -> Non
     assert (lowers in text, shortfall in text) == (True, True)
     text = farm("stock", "set", "Œufs=4").out
     assert (f"{row['product_id'][:8]}=4" in text, shortfall in text) == (True, False)
+
+
+def test_a_hub_that_asks_for_less_than_it_holds_is_told_so(farm: Foodhub) -> None:
+    farm("allot", "Week 48", "Œufs=5")
+    assert "9" in farm("allot", "request", "Week 48", "Œufs=9").out
+    said = farm("allot", "request", "Week 48", "Œufs=4")
+    assert (said.out, "You hold 5 of Œufs already" in said.err) == ("", True)
+    assert farm.json("allot", "list") == []
+    farm("allot", "request", "Week 48", "Œufs=9")
+    assert "Nothing is asked any more." in farm("allot", "request", "Week 48", "Œufs=0").out
 
 
 def test_a_hub_asks_and_its_producer_grants(farm: Foodhub) -> None:

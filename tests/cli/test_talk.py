@@ -11,6 +11,7 @@ def test_a_long_line_is_folded_between_words_and_keeps_its_margin(monkeypatch: p
         "Have them at hand,\nthen: foodhub\nrecover --check"
     )
     assert folded("    one two three four five") == "    one two three\n    four five"
+    assert folded("12. one two three four five") == "12. one two three\n    four five"
     assert folded("short\n\n  also") == "short\n\n  also"
 
 

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from foodhub import words
 from foodhub.cli.when import read_span, read_when
 from foodhub.errors import UsageError
 
@@ -52,6 +53,34 @@ def read(text: str, now: datetime = NOW) -> str:
 )
 def test_a_time_is_understood(text: str, wanted: str) -> None:
     assert read(text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("26/11/2026", "2026-11-26T00:00+01:00"),
+        ("26/11/2026 20:00", "2026-11-26T20:00+01:00"),
+        ("26/11/2026 à 20h", "2026-11-26T20:00+01:00"),
+        ("2026-11-26 20h", "2026-11-26T20:00+01:00"),
+    ],
+)
+def test_a_date_is_understood_as_the_language_spoken_shows_it(text: str, wanted: str) -> None:
+    words.use("fr")
+    try:
+        assert read(text) == wanted
+    finally:
+        words.use("en")
+
+
+def test_a_date_that_other_languages_write_is_never_guessed_at() -> None:
+    with pytest.raises(UsageError):
+        read("11/12/2026")
+
+
+@pytest.mark.parametrize("text", ["thu", "jeudi", "2026-11-26"])
+def test_a_day_that_is_the_end_of_something_lasts_until_its_last_minute(text: str) -> None:
+    assert read_when(text, NOW, PARIS, end=True).isoformat() == "2026-11-26T23:59:00+01:00"
+    assert read_when(f"{text} 20h", NOW, PARIS, end=True).isoformat() == "2026-11-26T20:00:00+01:00"
 
 
 @pytest.mark.parametrize(("text", "wanted"), [("+20m", "2026-11-22T15:24"), ("+1d", "2026-11-23T15:04")])

@@ -98,6 +98,7 @@ async def test_a_cancelled_order_can_be_amended_no_more(village: Village) -> Non
     with pytest.raises(RefusedError) as raised:
         await amend(ann, ("Carrots", "1"))
     assert raised.value.code == "wrong_state"
+    assert "was cancelled" in str(raised.value)
 
 
 async def test_after_the_close_nothing_is_amended(village: Village) -> None:

@@ -121,7 +121,7 @@ async def test_a_peer_s_line_at_a_price_of_its_own_gets_nothing(street: Street) 
     (carrots,) = await street.lines("Bob", ("Carrots", "2"))
     await street.signs("Bob", [msgspec.structs.replace(carrots, price=1)], to="G2")
     await street.village.gossip()
-    assert await street.said("Bob") == ("received", "", {"Carrots": (0, "not_permitted")})
+    assert await street.said("Bob") == ("refused", "not_permitted", {"Carrots": (0, "not_permitted")})
     await street.eve_is_served()
 
 

@@ -101,7 +101,7 @@ async def test_a_group_is_told_of_what_it_shares_in_another_way_than_its_hub(vil
     assert "other_sharing" not in await found(group, cycle)
     await group.write(sell, group.hat, cycle, Offer(rules={eggs: read_rule("sharing:queue")}))
     (said,) = [each for each in await group.read(check_cycle_of, group.hat, cycle) if each.code == "other_sharing"]
-    assert (said.state, said.details["hub"], said.details["products"]) == ("warning", "Hub", "Eggs")
+    assert (said.state, said.details["hub"], said.details["products"]) == ("warning", "Hub", ["Eggs"])
     await village.gossip()
     assert "other_sharing" not in await found(hub, cycle)
 

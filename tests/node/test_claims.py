@@ -230,7 +230,7 @@ async def test_a_part_of_an_id_and_who_represents_nobody_are_refused(village: Vi
     _hub, group, house = await market(village)
     member = id_bytes((await denise(group)).id)
     farm = village.homes[1].hat.member
-    assert await code(house.write(claim, house.hat, member[:5], group.hat.member)) == "not_represented"
+    assert await code(house.write(claim, house.hat, member[:5], group.hat.member)) == "id_not_whole"
     assert await code(house.write(claim, house.hat, member, farm)) == "represents_nobody"
     assert await house.rows("SELECT seq FROM log WHERE author = ? AND log = 2", house.hat.device) == []
 

@@ -2,15 +2,22 @@
 
 import pytest
 
+from foodhub.catalog.statements import Stock
 from foodhub.circuit.statements import Cut, Retire
 from foodhub.log.header import Log
+from foodhub.node.allotments import allot
 from foodhub.node.closing import close_cycle, close_of
+from foodhub.node.counting import GOODS
 from foodhub.node.devices import cuts_of, hand_over
 from foodhub.node.purchases import list_purchases
 from foodhub.node.purchasing import GRACE, send_purchases
+from foodhub.node.shelf import asides_of
 from tests.homes import Home, Village
-from tests.node.desks import Stall, cancels, counted_at, households, own_orders, placed, stall, wants
+from tests.node.desks import Stall, cancels, changes, counted_at, households, own_orders, placed, stall, wants
 from tests.node.laptops import laptop, row_of
+from tests.node.truths import promises_stay_within_what_is_set_aside
+from tests.pens import changed
+from tests.vectors.seeds import carrots
 
 pytestmark = pytest.mark.anyio
 
@@ -39,17 +46,25 @@ class Gone:
         }
 
 
-async def gone(village: Village, *, purchased: bool = False) -> Gone:
-    """Let Ann and Bob order eggs, and be confirmed; then the close goes, if `purchased` after the purchase order."""
+async def gone(village: Village, *, purchased: bool = False, aside: int | None = 9, more: int = 0) -> Gone:
+    """Let Ann and Bob order eggs, and be confirmed; then the close goes, if `purchased` after the purchase order.
+
+    Bob orders so many other products, too.
+    """
     market = await stall(village)
     hub = market.hub
-    await market.add("Eggs", aside=None if purchased else 9)
+    await market.add("Eggs", aside=aside)
     homes = await households(village, "Ann", "Bob", "Cleo")
     second, third = await laptop(village, "hub 2", hub), await laptop(village, "hub 3", hub)
     await hub.write(hand_over, hub.hat, "desk", await row_of(hub, third))
     await village.gossip()
-    for home in homes[:2]:
-        await wants(home, ("Eggs", "3"))
+    others = [changed(carrots(), local=number.to_bytes(16), name=f"Goods {number}") for number in range(more)]
+    stock = [Stock(each.local, 1, "on_demand", 0) for each in others]
+    for first in range(0, more, 100):
+        await market.farm.sign(Log.CATALOG, *others[first : first + 100], *stock[first : first + 100])
+    await village.gossip()
+    await wants(homes[0], ("Eggs", "3"))
+    await wants(homes[1], ("Eggs", "3"), *((each.name, "1") for each in others))
     await village.gossip()
     known = await hub.read(cuts_of, second.hat.device)
     village.homes.remove(second)
@@ -91,7 +106,7 @@ async def test_who_cancelled_while_a_close_was_gone_gets_nothing_when_it_is_back
 
 
 async def test_purchase_orders_from_before_go_anew_by_themselves(village: Village) -> None:
-    found = await gone(village, purchased=True)
+    found = await gone(village, purchased=True, aside=None)
     farm = found.market.farm
     await wants(found.homes[2], ("Eggs", "2"))
     await village.gossip()
@@ -100,3 +115,49 @@ async def test_purchase_orders_from_before_go_anew_by_themselves(village: Villag
     await village.gossip()
     (row,) = await farm.read(list_purchases, farm.hat, village.clock.now)
     assert (row.version, row.lines[0].quantity) == (2, 8)
+
+
+async def test_a_list_that_gets_shorter_is_signed_once(village: Village) -> None:
+    found = await gone(village, more=GOODS)
+    (parts,) = await found.market.hub.rows("SELECT count(*) FROM counted")
+    assert parts == (3,), "one of orders, two of goods"
+    await cancels(found.homes[1])
+    await village.gossip()
+    await found.comes_back()
+    assert await found.counts() == {"Ann": 3}
+    assert set(await found.market.hub.rows("SELECT version FROM counted")) == {(2,)}
+
+
+async def test_nothing_that_was_promised_meanwhile_is_given_back_before_it_is_counted(village: Village) -> None:
+    found = await gone(village, purchased=True, aside=18)
+    hub, farm = found.market.hub, found.market.farm
+    await farm.write(allot, farm.hat, await farm.cycle(), {found.market.products["Eggs"][1]: 12})
+    await village.gossip()
+    await changes(found.homes[0], ("Eggs", "8"))
+    await village.gossip()
+    assert (await own_orders(found.homes[0]))[0].lines[0].confirmed == 8
+    await found.comes_back()
+    village.clock.now += GRACE
+    await village.gossip()
+    assert await found.counts() == {"Ann": 8, "Bob": 3}
+    await promises_stay_within_what_is_set_aside(hub)
+    assert [each.quantity for each in await farm.read(asides_of, farm.hat.member)] == [11]
+
+
+async def test_it_is_counted_anew_also_where_something_may_be_given_back(village: Village) -> None:
+    found = await gone(village)
+    await found.market.add("Pears", aside=18, case=6)
+    await wants(found.homes[2], ("Eggs", "2"), ("Pears", "1"))
+    await village.gossip()
+    await found.comes_back()
+    assert await found.counts() == {"Ann": 3, "Bob": 3, "Cleo": 2}
+
+
+async def test_what_was_promised_more_while_a_close_was_gone_is_kept(village: Village) -> None:
+    found = await gone(village, aside=4)
+    assert await found.counts() == {}
+    farm = found.market.farm
+    await farm.write(allot, farm.hat, await farm.cycle(), {found.market.products["Eggs"][1]: 6})
+    await village.gossip()
+    await found.comes_back()
+    assert await found.counts() == {"Ann": 3, "Bob": 3}

@@ -16,7 +16,7 @@ from foodhub.node.hat import member_name, shown_name
 from foodhub.node.represented import add_represented, behalf, find_represented
 from foodhub.store.transaction import Transaction
 from tests.homes import HOUR, Home, Village, carry
-from tests.node.laptops import laptop
+from tests.node.laptops import laptop, member, recover
 
 pytestmark = pytest.mark.anyio
 
@@ -66,6 +66,22 @@ async def test_who_it_first_orders_from_later_gets_the_card_too(village: Village
     entries = await house.rows("SELECT count(*) FROM entry")
     await house.duties()
     assert await house.rows("SELECT count(*) FROM entry") == entries
+
+
+async def test_a_card_goes_to_a_new_hub_also_after_its_household_was_recovered(village: Village) -> None:
+    hub, farm, _group, _house = await market(village)
+    house, words = await member(village, "Ana", "household")
+    await write_card(house, "Ana")
+    await village.gossip()
+    village.homes.remove(house)
+    anew = await recover(village, "anew", words, farm)
+    await village.gossip()
+    await anew.order(("Carrots", "2"))
+    await village.gossip()
+    assert await names([hub, farm], house.hat.member) == ["Ana", None]
+    entries = await anew.rows("SELECT count(*) FROM entry")
+    await anew.duties()
+    assert await anew.rows("SELECT count(*) FROM entry") == entries
 
 
 async def test_a_card_of_who_was_confirmed_to_be_another_since_goes_under_its_own_id_and_once(village: Village) -> None:

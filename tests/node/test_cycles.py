@@ -17,7 +17,7 @@ from foodhub.node.products import product_statement
 from foodhub.node.removal import remove_member
 from foodhub.node.state import find_member
 from foodhub.orders.exchanges import Incoming, Pickup
-from foodhub.orders.purchase import PurchaseAnswer, purchase_answer_id
+from foodhub.orders.purchase import Purchase, PurchaseAnswer, PurchaseLine, purchase_answer_id, purchase_id
 from foodhub.orders.rule_words import read_rule
 from tests.homes import HOUR, Home, Village
 from tests.pens import changed
@@ -367,7 +367,15 @@ async def test_a_closed_cycle_is_opened_again_until_a_producer_has_accepted(vill
     answer = PurchaseAnswer(local, 1, hub.hat.member, owner, number, 1, 1, "accepted", "", [])
     await farm.sign(Log.TRADE, answer, readers=[hub.hat.member])
     await village.gossip()
-    assert await code(hub.write(reopen_cycle, hub.hat, await story.row(), closes + HOUR)) == "accepted_already"
+    # A word about a purchase order that nobody sent hinders nobody.
+    again = await hub.write(reopen_cycle, hub.hat, await story.row(), closes + 2 * HOUR)
+    village.clock.now += 2 * HOUR
+    await village.gossip()
+    farmer = farm.hat.member
+    line = PurchaseLine(bytes(16), 1, "", "Eggs", "", "piece", 1, 30, "piece", "EUR", 2, 0, 0)
+    bought = Purchase(purchase_id(again.key, farmer, 1), 1, *again.key, farmer, 1, "", 0, "", bytes(32), [line])
+    await hub.sign(Log.TRADE, bought, readers=[farmer])
+    assert await code(hub.write(reopen_cycle, hub.hat, await story.row(), closes + 3 * HOUR)) == "accepted_already"
     assert await code(story.set(name="Other")) == "cycle_closed"
 
 

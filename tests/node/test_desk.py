@@ -11,6 +11,8 @@ from foodhub.node.answering import answer_orders
 from foodhub.node.book import read_book
 from foodhub.node.cycles import list_cycles, new_cycle
 from foodhub.node.desk import SLICE
+from foodhub.node.devices import retire
+from foodhub.node.duties import perform
 from foodhub.node.placing import place_order
 from foodhub.node.tallies import MANY, SELDOM, tally_of
 from foodhub.node.waiting import has_work, note_served
@@ -18,6 +20,7 @@ from foodhub.node.wanted import read_lines
 from foodhub.store.transaction import Transaction
 from tests.homes import HOUR, Village, carry
 from tests.node.desks import cancels, changes, households, own_orders, placed, promised, represent, stall, states, wants
+from tests.node.laptops import laptop, row_of
 from tests.pens import changed
 
 pytestmark = pytest.mark.anyio
@@ -90,7 +93,7 @@ async def test_a_line_that_breaks_a_rule_is_not_permitted_and_takes_nothing(
     await homes[0].sign(Log.TRADE, bad, readers=[order.hub])
     await wants(homes[1], ("Eggs", "6"))
     await village.gossip()
-    assert await states(homes) == [("received", 0, "not_permitted"), ("received", 6, "")]
+    assert await states(homes) == [("refused", 0, "not_permitted"), ("received", 6, "")]
 
 
 async def test_a_product_outside_the_exchange_is_not_permitted_whatever_the_buyer_runs(village: Village) -> None:
@@ -257,3 +260,24 @@ async def test_what_is_signed_beside_a_look_at_the_desk_is_looked_at_as_well(vil
     assert await hub.read(has_work, hub.hat, now)
     await hub.duties()
     assert not await hub.read(has_work, hub.hat, now)
+
+
+async def test_who_goes_on_from_a_laptop_whose_clock_was_ahead_tells_a_tally_once(village: Village) -> None:
+    market = await stall(village)
+    hub = market.hub
+    await market.add("Juice", case=6)
+    second = await laptop(village, "hub 2", hub)
+    (ann,) = await households(village, "Ann")
+    village.clock.now += HOUR
+    await wants(ann, ("Juice", "2"))
+    await village.gossip()
+    village.clock.now -= HOUR
+    await hub.write(retire, hub.hat, await row_of(hub, hub), second.hat.device)
+    await village.gossip()
+    await changes(ann, ("Juice", "3"))
+    await carry(ann, second)
+    turns = 0
+    while await second.write(perform):
+        turns += 1
+        assert turns < 20, "it never ends"
+    assert await second.rows("SELECT version FROM tally") == [(2,)]

@@ -9,6 +9,7 @@ from foodhub.node.exchanges import exchange_of
 from foodhub.node.households import households_of
 from foodhub.node.supplies import sum_orders
 from foodhub.node.tallies import tally_of
+from foodhub.node.wishes import wish_table
 from tests.homes import HOUR, Village, carry
 from tests.node.desks import (
     cancels,
@@ -283,6 +284,8 @@ async def test_in_an_open_group_all_members_read_all_wishes_and_in_others_nobody
     for home in (homes[0], others[0]):
         await wants(home, ("Eggs", "2"))
         await village.gossip()
+    table = await homes[1].read(wish_table, homes[1].hat, await homes[1].cycle())
+    assert [(bool(each.cells), each.left) for each in table.households] == [(False, False), (True, False)]
     # B and D have not ordered yet.
     assert len(await homes[1].rows("SELECT 1 FROM receipt")) == 1
     assert await others[1].rows("SELECT 1 FROM receipt") == []

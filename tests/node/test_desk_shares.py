@@ -251,7 +251,7 @@ async def test_what_lacks_before_the_close_is_an_alert_of_the_hub_and_stands_on_
     await market.shortfall("Eggs", 3)
     await market.shortfall("Bread", 1, "oven")
     ((code, _texts, details),) = await market.hub.read(_alerts, market.hub)
-    assert (code, details["producer"], details["products"]) == ("short", "Farm", "Bread (oven); Eggs (hail)")
+    assert (code, details["producer"], details["products"]) == ("short", "Farm", ["Bread (oven)", "Eggs (hail)"])
     rows = {each.product: each for each in (await desk_of(market.hub)).products}
     assert (rows["Eggs"].promised, rows["Eggs"].available, rows["Eggs"].reason) == (4, 3, "hail")
     assert (rows["Bread"].promised, rows["Bread"].available, rows["Bread"].short) == (None, 1, None)

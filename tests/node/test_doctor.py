@@ -239,6 +239,18 @@ async def test_what_is_wrong_with_a_key_file_is_named(
     assert (state, code) in [(each.state, each.code) for each in keys]
 
 
+async def test_who_may_sign_is_said_by_name_where_another_lacks_its_keys(hub: Home) -> None:
+    await hub.node.write(setup.make_member, hub.node.home, "Farm", ["producer"], always_on=False)
+    next((hub.node.home / "keys").glob("*.key")).unlink()
+    said = [each for each in found(hub) if each.check == "guard"]
+    assert len(said) == 1
+    assert said[0].state == "ok"
+    assert len(said[0].details["names"]) == 1
+    for file in (hub.node.home / "keys").glob("*.key"):
+        file.unlink()
+    assert [each.state for each in found(hub) if each.check == "guard"] == ["skipped"]
+
+
 async def test_keys_that_the_log_does_not_know_are_named(hub: Home) -> None:
     touch(hub, "UPDATE device SET box = zeroblob(32)")
     assert ("bad", "key_mismatch") in wrong(hub)

@@ -9,13 +9,14 @@ from foodhub.node.cycles import cycle_at
 from foodhub.node.deciding import accept_late
 from foodhub.node.desk_orders import DeskOrder
 from foodhub.node.desk_view import desk_row, list_desks
+from foodhub.node.offering import Offer, sell
 from foodhub.node.order_lines import LineRow
 from foodhub.node.planning import Changes, set_cycle
 from foodhub.node.purchasing import send_purchases
 from foodhub.node.supplied import list_supplied
 from foodhub.node.trade_alerts import trade_alerts
 from tests.homes import HOUR, Home, Village, carry
-from tests.node.desks import MINUTE, Stall, changes, households, order_at, own_orders, stall, wants
+from tests.node.desks import MINUTE, Stall, cancels, changes, households, order_at, own_orders, stall, states, wants
 
 pytestmark = pytest.mark.anyio
 
@@ -154,6 +155,30 @@ async def test_a_hub_that_slept_through_the_close_of_its_supplier_says_so_and_so
     assert "supply_late" not in await codes(market.hub)
 
 
+async def test_a_group_that_had_cancelled_its_order_says_so_too_of_a_wish_that_came_too_late(village: Village) -> None:
+    market = await stall(village)
+    await market.add("Eggs", aside=9)
+    group, (ann, bob) = await market.group("Group", "A", "B", closes=22 * HOUR)
+    await wants(ann, ("Eggs", "2"))
+    await village.gossip()
+    await cancels(ann)
+    await village.gossip()
+    assert [order.state for order in await own_orders(group)] == ["cancelled"]
+    village.homes.remove(group)
+    await wants(bob, ("Eggs", "3"))
+    village.clock.now += 25 * HOUR
+    await village.gossip()
+    for home in village.homes:  # who wakes first hears the others
+        await carry(home, group)
+    village.homes.append(group)
+    await village.gossip()
+    (order,) = await own_orders(bob)
+    assert (order.state, [(line.confirmed, line.reason) for line in order.lines]) == (
+        "confirmed",
+        [(0, "supplier_late")],
+    )
+
+
 async def test_a_cycle_shows_a_hub_what_its_supplier_promised_it(village: Village) -> None:
     market, second, ann = await pool(village)
     cycle = await second.cycle()
@@ -172,3 +197,54 @@ async def test_a_cycle_shows_a_hub_what_its_supplier_promised_it(village: Villag
     (row,) = await second.read(list_supplied, closed)
     assert row.order is not None
     assert row.order.state == "confirmed"
+
+
+async def test_a_cancelled_order_of_a_group_that_comes_back_too_late_holds_nobody_up(village: Village) -> None:
+    market = await stall(village)
+    await market.add("Eggs")
+    _, (ann, bob) = await market.group("Group", "Ann", "Bob")
+    await wants(ann, ("Eggs", "4"))
+    await village.gossip()
+    await cancels(ann)
+    await village.gossip()
+    village.homes.remove(market.hub)
+    await wants(bob, ("Eggs", "2"))
+    await village.gossip()
+    village.clock.now += 25 * HOUR
+    await market.hub.duties()
+    village.homes.append(market.hub)
+    await village.gossip()
+    assert await states([bob]) == [("confirmed", 0, "supplier_late")]
+
+
+async def test_an_order_of_which_nothing_is_sold_any_more_is_refused(village: Village) -> None:
+    market = await stall(village)
+    await market.add("Eggs")
+    milk = await market.add("Milk")
+    group, (ann,) = await market.group("Group", "Ann")
+    (bob,) = await households(village, "Bob")
+    village.homes.remove(market.hub)
+    for home in (ann, bob):
+        await wants(home, ("Eggs", "2"))
+    await village.gossip()
+    await market.hub.write(sell, market.hub.hat, await market.hub.cycle(), Offer(products=[milk]))
+    village.homes.append(market.hub)
+    await village.gossip()
+    assert await states([bob]) == [("refused", 0, "not_permitted")]
+    assert (await order_at(market.hub, group)).state == "refused"
+    await market.close()
+    assert await states([ann]) == [("confirmed", 0, "not_permitted")]
+
+
+async def test_a_buyer_is_told_of_an_order_that_nobody_answered_by_the_close(village: Village) -> None:
+    market = await stall(village)
+    await market.add("Eggs")
+    (ann,) = await households(village, "Ann")
+    village.homes.remove(market.hub)
+    await wants(ann, ("Eggs", "2"))
+    assert "own_order_unheard" not in await codes(ann)
+    village.clock.now += 25 * HOUR
+    assert "own_order_unheard" in await codes(ann)
+    village.homes.append(market.hub)
+    await village.gossip()
+    assert "own_order_unheard" not in await codes(ann)

@@ -32,7 +32,7 @@ async def test_what_was_ordered_less_is_shown_at_the_less_before_it_is_answered(
     assert (line.ordered, line.confirmed, line.total, line.reason) == (3, 3, 840, "")
     await changes(home, ("Eggs", "6"))
     line = await line_of(home)
-    assert (line.ordered, line.confirmed, line.total, line.reason) == (6, 4, 1120, "undecided")
+    assert (line.ordered, line.confirmed, line.total, line.reason) == (6, 4, 1680, "undecided")
 
 
 async def test_an_order_says_when_what_it_is_now_was_received(village: Village) -> None:

@@ -19,13 +19,13 @@ from foodhub.node.planning import bring
 from foodhub.node.purchase_answers import answer_purchase, mark_seen
 from foodhub.node.purchased import is_purchased
 from foodhub.node.purchases import PurchaseRow, find_purchase, list_purchases
-from foodhub.node.purchasing import GRACE, purchases_due, send_purchases
+from foodhub.node.purchasing import ANEW, GRACE, purchases_due, send_purchases
 from foodhub.node.trade_alerts import UNSEEN, Waiting, trade_alerts
 from foodhub.orders.exchanges import Incoming
 from foodhub.orders.hands import Contact
 from foodhub.orders.statements import derived_id
 from tests.homes import HOUR, Home, Village
-from tests.node.desks import cancels, households, stall, wants
+from tests.node.desks import cancels, changes, households, stall, wants
 from tests.pens import CHARTER, Paper, Pen, changed
 from tests.vectors.seeds import carrots
 
@@ -74,6 +74,22 @@ async def test_it_goes_by_itself_a_while_after_the_close_in_whole_cases(village:
     assert (row.state, row.hub, row.producer) == ("sent", "Hub", "Farm")
     assert [each.id for each in await purchases(hub)] == [row.id]
     assert await purchases(ann) == []
+
+
+async def test_where_a_case_is_broken_it_says_so_many_full_ones_and_what_is_above(village: Village) -> None:
+    place = await stall(village)
+    _, juice = await place.add("Juice")
+    await place.farm.sign(Log.CATALOG, Case(juice, 1, 6, 0, "carton", broken=True))
+    await village.gossip()
+    await place.rule(place.hub, "Juice", leftover="open")
+    (ann,) = await households(village, "Ann")
+    await wants(ann, ("Juice", "9"))
+    await village.gossip()
+    await place.close()
+    village.clock.now += GRACE
+    await village.gossip()
+    (row,) = await purchases(place.farm)
+    assert ordered(row) == {"Juice": (9, 1, 6)}
 
 
 async def test_a_coordinator_can_send_it_sooner_but_not_before_the_close(village: Village) -> None:
@@ -224,6 +240,34 @@ async def test_who_opens_a_cycle_again_and_changes_nothing_orders_nothing_anew(v
     assert await hub.read(is_purchased, hub.hat.member, (await hub.cycle()).key)
 
 
+async def test_who_sends_after_a_reopening_in_which_nothing_changed_says_that_it_stands(village: Village) -> None:
+    hub, farm, _, _, row = await sent(village)
+    await hub.write(reopen_cycle, hub.hat, await hub.cycle(), village.clock.now + HOUR)
+    await village.gossip()
+    village.clock.now += HOUR
+    await village.gossip()
+    with pytest.raises(RefusedError) as raised:
+        await farm.write(answer_purchase, farm.hat, row, {})
+    assert raised.value.code == "cycle_open_again"
+    assert await hub.write(send_purchases, hub.hat, await hub.cycle()) == 1
+    assert await hub.write(send_purchases, hub.hat, await hub.cycle()) == 0
+    await village.gossip()
+    (row,) = await purchases(farm)
+    assert await farm.write(answer_purchase, farm.hat, row, {}) == "accepted"
+
+
+async def test_weeks_after_the_close_nothing_goes_anew_by_itself(village: Village) -> None:
+    hub, farm, ann, _, _ = await sent(village)
+    await hub.write(reopen_cycle, hub.hat, await hub.cycle(), village.clock.now + HOUR)
+    await village.gossip()
+    await ann.order(("Juice", "6"))
+    await village.gossip()
+    village.clock.now += HOUR + ANEW + GRACE
+    await village.gossip()
+    assert [row.version for row in await purchases(farm)] == [1]
+    assert await hub.write(send_purchases, hub.hat, await hub.cycle()) == 1
+
+
 async def test_of_what_nobody_wants_any_more_its_producer_hears_that_nothing_is_ordered(village: Village) -> None:
     hub, farm, ann, bob, _ = await sent(village)
     await hub.write(reopen_cycle, hub.hat, await hub.cycle(), village.clock.now + HOUR)
@@ -236,6 +280,31 @@ async def test_of_what_nobody_wants_any_more_its_producer_hears_that_nothing_is_
     (row,) = await purchases(farm)
     assert {line.quantity for line in row.lines} == {0}
     assert await farm.write(answer_purchase, farm.hat, row, {}) == "accepted"
+
+
+async def test_a_product_that_nobody_wants_any_more_stays_on_the_purchase_order_with_nothing(village: Village) -> None:
+    hub, farm, ann, bob, _ = await sent(village)
+    await hub.write(reopen_cycle, hub.hat, await hub.cycle(), village.clock.now + HOUR)
+    await village.gossip()
+    await changes(ann, ("Carrots", "0"))
+    await changes(bob, ("Carrots", "0"))
+    await village.gossip()
+    village.clock.now += HOUR + GRACE
+    await village.gossip()
+    (row,) = await purchases(farm)
+    assert {name: amounts[0] for name, amounts in ordered(row).items()} == {"Carrots": 0, "Juice": 6}
+
+
+async def test_they_go_anew_also_where_a_fast_clock_had_sent_the_first(village: Village) -> None:
+    hub, farm, ann, _ = await market(village)
+    await close(village)
+    village.clock.now += 12 * HOUR
+    await hub.write(send_purchases, hub.hat, await hub.cycle())
+    village.clock.now -= 12 * HOUR
+    await village.gossip()
+    await bought_anew(village, hub, ann)
+    (row,) = await purchases(farm)
+    assert (row.version, ordered(row)["Juice"][0]) == (2, 12)
 
 
 async def test_a_yes_holds_for_what_the_producer_saw_and_not_for_what_was_ordered_since(village: Village) -> None:

@@ -8,10 +8,12 @@ import pytest
 from foodhub.errors import RefusedError
 from foodhub.log.header import Log
 from foodhub.node.allotments import allot
+from foodhub.node.book import read_book
 from foodhub.node.closing import reopen_cycle
 from foodhub.node.counting import counted_of
 from foodhub.node.cycles import list_cycles, new_cycle
 from foodhub.node.deciding import accept_late
+from foodhub.node.exchanges import exchange_of
 from foodhub.node.groups import leave_group, open_orders
 from foodhub.node.permitting import MOST, MOST_OF_ONE
 from foodhub.node.placing import place_order
@@ -36,6 +38,7 @@ from tests.node.desks import (
     sum_of,
     wants,
 )
+from tests.node.laptops import member, recover
 from tests.pens import changed
 
 pytestmark = pytest.mark.anyio
@@ -364,3 +367,26 @@ async def test_an_order_stays_in_the_cycle_in_which_it_was_taken_in_first(villag
     found = await hub.read(counted_of, hub.hat.member, first.key)
     assert found is not None
     assert found.versions == {(homes[0].hat.member, order.local): 1}
+
+
+async def test_a_desk_that_began_anew_twice_reads_its_queue_in_the_order_it_was_taken_in(village: Village) -> None:
+    hub, keys = await member(village, "Hub", "hub")
+    farm = await village.home("Farm", "producer")
+    await village.open_cycle(hub)
+    market = Stall(village, hub, farm)
+    await market.add("Eggs")
+    (ann,) = await households(village, "Ann")
+    await wants(ann, ("Eggs", "1"))
+    await village.gossip()
+    for number, quantity in (("2", "2"), ("3", "3")):
+        village.homes.remove(hub)
+        hub = await recover(village, f"Hub {number}", keys, farm)
+        await village.gossip()
+        await changes(ann, ("Eggs", quantity))
+        await village.gossip()
+    cycle, held = await hub.cycle(), await placed(ann)
+    found = await hub.read(exchange_of, hub.hat.member, cycle)
+    assert found is not None
+    book = await hub.read(read_book, hub.hat.member, cycle, found.device)
+    assert [each.version for each in book.held.values()] == [held.version]
+    assert (await own_orders(ann))[0].state == "received"

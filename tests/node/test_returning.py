@@ -4,6 +4,7 @@ import pytest
 
 from foodhub.log.header import Log
 from foodhub.node.allotments import allot, list_allotments, set_aside
+from foodhub.node.closing import reopen_cycle
 from foodhub.node.cycles import CycleRow
 from foodhub.node.purchasing import GRACE
 from foodhub.node.remarks import set_remark
@@ -14,8 +15,8 @@ from foodhub.node.stock import list_stock
 from foodhub.node.substituting import Substitution, substitute
 from foodhub.orders.reserving import Return
 from foodhub.orders.statements import derived_id
-from tests.homes import Home, Village, refusal
-from tests.node.desks import Key, Stall, households, order_at, placed, stall, wants
+from tests.homes import HOUR, Home, Village, refusal
+from tests.node.desks import Key, Stall, changes, households, order_at, own_orders, placed, stall, wants
 
 pytestmark = pytest.mark.anyio
 
@@ -134,3 +135,34 @@ async def test_what_was_given_back_shrinks_with_no_order_of_arrival(village: Vil
     for home in (market.hub, market.farm):
         assert await home.rows("SELECT returned, version FROM returned") == [(3, 1)]
     assert (await market.farm.read(shelf_of, key[0])).aside(cycle.key, *key_of(market), key[1]).quantity == 7
+
+
+async def test_what_was_promised_after_a_reopening_is_not_given_back(village: Village) -> None:
+    market, home = await sold(village)
+    assert (await held(market))["Eggs"] == 4
+    hub, farm = market.hub, market.farm
+    await hub.write(reopen_cycle, hub.hat, await hub.cycle(), village.clock.now + HOUR)
+    await village.gossip()
+    await farm.write(allot, farm.hat, await farm.cycle(), {market.products["Eggs"][1]: 9})
+    await village.gossip()
+    await changes(home, ("Eggs", "8"))
+    await village.gossip()
+    assert (await own_orders(home))[0].lines[0].confirmed == 8
+    await market.close()
+    assert (await held(market))["Eggs"] == 8
+
+
+async def test_what_a_hub_hears_too_late_was_set_aside_for_it_comes_back(village: Village) -> None:
+    market = await stall(village)
+    await market.add("Eggs", aside=9)
+    (home,) = await households(village, "A")
+    await wants(home, ("Eggs", "4"))
+    await village.gossip()
+    farm = market.farm
+    village.homes.remove(farm)
+    await farm.write(allot, farm.hat, await farm.cycle(), {market.products["Eggs"][1]: 20})
+    await market.close()
+    village.clock.now += GRACE
+    await village.gossip()
+    village.homes.append(farm)
+    assert (await held(market))["Eggs"] == 4

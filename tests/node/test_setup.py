@@ -219,7 +219,8 @@ async def test_a_home_holds_several_members_by_different_names(village: Village)
     assert raised.value.code == "name_taken"
     assert [hat.name for hat in await hub.read(hats)] == ["Garden", "Hub"]
     assert await hub.read(choose_hat, "garden") == garden
-    for name, code in ((None, "as_needed"), ("Nobody", "no_such_hat")):
+    assert await hub.read(choose_hat, "gard") == garden
+    for name, code in ((None, "as_needed"), ("Nobody", "no_such_hat"), ("", "no_such_hat"), ("arden", "no_such_hat")):
         with pytest.raises(FoodhubError) as error:
             await hub.read(choose_hat, name)
         assert error.value.code == code

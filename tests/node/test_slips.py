@@ -5,11 +5,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from foodhub.errors import FoodhubError, NotThereError
+from foodhub.errors import FoodhubError, NotThereError, UsageError
 from foodhub.log.header import Log
+from foodhub.node.exchanges import exchange_of
+from foodhub.node.placing import place_order
 from foodhub.node.slips import compare, export_slips, list_slips, read_slips
+from foodhub.node.wanted import read_lines
 from foodhub.orders.closing import Confirmation
+from foodhub.store.transaction import Transaction
 from tests.homes import HOUR, Home, Village, carry
+from tests.node.desks import stall, wants
 from tests.node.test_purchases import market
 
 pytestmark = pytest.mark.anyio
@@ -64,6 +69,31 @@ async def test_two_customers_at_one_place_of_the_queue_prove_a_lie(village: Vill
     await carry(hub, bob)  # an honest program would take it back as soon as it does its duties
     found = await ann.read(compare, await ann.cycle(), await export(ann), await export(bob))
     assert ("Juice", "cases", "same_place") in {(each.product, each.about, each.code) for each in found}
+
+
+async def test_who_ordered_at_two_says_whose_slips_to_show_and_compares_those(village: Village) -> None:
+    shop = await stall(village)
+    await shop.add("Eggs", aside=9)
+    group, (ann, bob) = await shop.group("Group", "Ann", "Bob")
+    for home in (ann, bob):
+        await wants(home, ("Eggs", "1"))
+    cycle = await ann.cycle()
+
+    def place(tx: Transaction) -> bytes:
+        seller = exchange_of(tx.db, shop.hub.hat.member, cycle)
+        return place_order(tx, ann.hat, cycle, read_lines(tx.db, cycle, [("Eggs", "1")]), None, seller=seller)
+
+    await ann.write(place)
+    await village.gossip()
+    await shop.close()
+    with pytest.raises(UsageError) as raised:
+        await export(ann)
+    assert (raised.value.code, raised.value.details["names"]) == ("which_hub", "Group, Hub")
+    of_hub, of_group = [await ann.write(export_slips, ann.hat, cycle, each.hat.member) for each in (shop.hub, group)]
+    assert await ann.read(compare, cycle, of_group, await export(bob)) == []
+    with pytest.raises(UsageError) as raised:
+        await ann.read(compare, cycle, of_hub, await export(bob))
+    assert (raised.value.details["one"], raised.value.details["other"]) == ("Hub", "Group")
 
 
 async def test_what_is_no_slip_is_refused_with_a_sentence(village: Village) -> None:

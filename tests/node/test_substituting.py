@@ -7,6 +7,8 @@ import pytest
 
 from foodhub.catalog.naming import base32_id
 from foodhub.errors import RefusedError
+from foodhub.node.closing import reopen_cycle
+from foodhub.node.confirmations import confirmation_of
 from foodhub.node.deciding import set_shares
 from foodhub.node.desk_view import QueueProduct, desk_row
 from foodhub.node.orders import line_of
@@ -15,7 +17,7 @@ from foodhub.node.remarks import set_remark
 from foodhub.node.substituting import Substitution, substitute
 from foodhub.orders.purchase import Purchase
 from tests.homes import HOUR, Home, Village, refusal
-from tests.node.desks import Key, Stall, households, order_at, placed, stall, wants
+from tests.node.desks import Key, Stall, cancels, changes, households, order_at, placed, stall, wants
 
 pytestmark = pytest.mark.anyio
 
@@ -151,3 +153,46 @@ async def test_the_desk_says_what_goes_to_nobody_once_something_else_stands_in_f
     await hub.write(set_shares, hub.hat, await hub.cycle(), keys[0], {homes[0].hat.member: 1, homes[1].hat.member: 4})
     eggs = await on_desk(market, "Eggs")
     assert ([each.share for each in eggs.shares], eggs.spare) == ([1, 4], 0)
+
+
+async def reopened(market: Stall) -> None:
+    """Open a cycle again for an hour."""
+    hub, village = market.hub, market.village
+    await hub.write(reopen_cycle, hub.hat, await hub.cycle(), village.clock.now + HOUR)
+    await village.gossip()
+
+
+async def closed_again(market: Stall, home: Home) -> dict[str, int]:
+    """Close a cycle again, and return by name what a home gets in the end."""
+    await market.village.gossip()
+    await market.close()
+    names = {key: name for name, key in market.products.items()}
+    found = await home.read(confirmation_of, market.hub.hat.member, home.hat.member, (await home.cycle()).key)
+    assert found is not None
+    return {names[line.producer, line.product]: line.share for line in found.lines}
+
+
+async def test_what_stood_in_goes_where_its_buyer_wants_less_after_a_reopening(village: Village) -> None:
+    market, home, keys = await one_order(village, ("Duck eggs", {"aside": 9}))
+    order = await order_at(market.hub, home)
+    await market.hub.write(substitute, market.hub.hat, order, Substitution(keys["Eggs"], 3, keys["Duck eggs"], 3))
+    assert await buys(market) == {"Eggs": (1, 0), "Duck eggs": (3, 0)}
+    await reopened(market)
+    await changes(home, ("Eggs", "1"))
+    assert await closed_again(market, home) == {"Eggs": 1}
+    assert await buys(market) == {"Eggs": (1, 0), "Duck eggs": (0, 0)}
+    await reopened(market)
+    await cancels(home)
+    assert await closed_again(market, home) == {}
+    assert await buys(market) == {"Eggs": (0, 0), "Duck eggs": (0, 0)}
+
+
+async def test_after_a_reopening_a_person_decides_anew_what_stands_in(village: Village) -> None:
+    market, home, keys = await one_order(village, ("Duck eggs", {"aside": 9}))
+    order = await order_at(market.hub, home)
+    await market.hub.write(substitute, market.hub.hat, order, Substitution(keys["Eggs"], 3, keys["Duck eggs"], 3))
+    await reopened(market)
+    other = await village.home("B", "household")
+    await wants(other, ("Duck eggs", "9"))
+    assert await closed_again(market, home) == {"Eggs": 4}
+    assert (await market.confirmed(other, "Duck eggs")).confirmed == 9

@@ -374,7 +374,7 @@ async def test_a_withdrawn_product_keeps_its_promises_and_gets_no_new_ones(villa
     village.homes.append(b)
     await village.gossip()
     assert await line(a) == ("received", 2, 2, "")
-    assert await line(b) == ("received", 2, 0, "not_permitted")
+    assert await line(b) == ("refused", 2, 0, "not_permitted")
     assert await farm.read(list_products) == []
 
 

@@ -257,10 +257,10 @@ async def test_what_the_cycle_does_not_sell_is_named_with_what_comes_nearest(vil
     await market.group.write(sell, market.group.hat, await market.group.cycle(), offer)
     assert await pasted(market.group, "2 pear juice") == [("Pear juice", "2")]
     for text, unsold, nearest, unsure in (
-        ("2 pears 3 eggs", 'Pears ("2 pears")', "Pear juice", []),
-        ("2kg pears", 'Pears ("2kg pears")', "Pear juice", []),
-        ("3 eggs, 1 honey", 'Honey ("1 honey")', "", []),
-        ("1 honey; 2 juice", 'Honey ("1 honey")', "", ["2 juice"]),
+        ("2 pears 3 eggs", ['Pears ("2 pears")'], ["Pear juice"], []),
+        ("2kg pears", ['Pears ("2kg pears")'], ["Pear juice"], []),
+        ("3 eggs, 1 honey", ['Honey ("1 honey")'], [], []),
+        ("1 honey; 2 juice", ['Honey ("1 honey")'], [], ["2 juice"]),
     ):
         with pytest.raises(RefusedError) as caught:
             await pasted(market.group, text)

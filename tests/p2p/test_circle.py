@@ -31,6 +31,7 @@ from foodhub.p2p.proof import Party
 from foodhub.p2p.session import Session, State
 from foodhub.store.keyring import read_key_files
 from foodhub.store.outgoing import frontier
+from foodhub.store.transaction import Transaction
 from tests.homes import Home, Village, carry
 from tests.node.laptops import enrol, laptop, member, recover, row_of
 from tests.nodes import PATIENCE, same, settle_in, until
@@ -185,6 +186,26 @@ async def test_the_end_of_a_link_is_written_down_and_so_is_its_return(village: V
     again = await stage.on_air(farm, first.host, seed=seed)
     await until(lambda: first.rows() == {again.host.peer_id: "connected"}, "the return is written down")
     assert again.host.peer_id == peer
+
+
+async def test_what_a_full_disk_did_not_take_is_asked_for_again_once_there_is_room(
+    village: Village, stage: Stage
+) -> None:
+    hub, farm = await pair(village)
+    first, _second = await linked(stage, hub, farm)
+    await hub.write(room, 1)
+    for number in range(40):
+        await farm.product(f"Carrots {number}", description="orange " * 60)
+    peer = next(iter(first.circle.links.values()))
+    await until(lambda: peer._retry is not None, "it could not be taken")
+    assert not await same(hub, farm)
+    await hub.write(room, 1 << 30)
+    await until(lambda: same(hub, farm), "it has been fetched")
+
+
+def room(tx: Transaction, pages: int) -> None:
+    """Let the database grow to so many pages, and never beyond what it has for fewer."""
+    tx.db.execute(f"PRAGMA max_page_count = {pages}")
 
 
 def party(home: Home, host: Host, them: Host, device: SigningKey, circuit: bytes) -> Party:

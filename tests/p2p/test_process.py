@@ -191,7 +191,8 @@ async def test_a_second_process_on_a_home_is_refused_and_leaves_the_first_alone(
     code, _, said = await finished(networks.launch(hub).process)
     assert code == 1
     assert said.splitlines()[0] == f"A network process runs on this home already (process {first.process.pid})."
-    assert said.splitlines()[1:] == ["Use it, or stop it first."]
+    pid = first.process.pid
+    assert said.splitlines()[1:] == [f"Use it, or end it first: close the interface that started it, or kill {pid}."]
     assert process_row(hub.node.home) == before
     assert first.process.poll() is None
     assert first.running
@@ -213,6 +214,30 @@ async def test_a_port_in_use_is_said_when_it_was_asked_for_and_avoided_when_it_w
         assert avoided.addresses
         assert not avoided.addresses[0].startswith(f"{taken}/")
         assert await farm.read(setting, "listen") == avoided.addresses[0].rpartition("/p2p/")[0]
+
+
+async def test_where_somebody_asked_to_listen_is_remembered_until_something_else_is_asked_for(
+    village: Village, networks: Networks
+) -> None:
+    hub = await village.home("Hub", "hub")
+    asked, other = networks.keep_port(), networks.keep_port()
+
+    async def listens(*words: str) -> str:
+        started = networks.launch(hub, *words)
+        await until(started.begun, "it listens")
+        place = started.addresses[0].rpartition("/p2p/")[0]
+        started.process.terminate()
+        await finished(started.process)
+        return place
+
+    assert await listens("--listen", asked) == asked
+    assert await listens() == asked
+    assert await listens("--listen", other) == other
+    assert await listens() == other
+    # An address that this machine has no more: it goes on without it, and does not forget it.
+    await hub.write(remember, "listen", "/ip4/198.51.100.1/tcp/4001")
+    assert (await listens()).startswith("/ip4/127.0.0.1/")
+    assert await hub.read(setting, "listen") == "/ip4/198.51.100.1/tcp/4001"
 
 
 async def test_a_node_that_starts_again_has_its_old_port_and_its_old_name(village: Village, networks: Networks) -> None:

@@ -6,7 +6,7 @@ back what a silent hub may have promised, or entries of a lost desk are gone, go
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from foodhub.catalog.naming import id_bytes
@@ -44,16 +44,28 @@ class DeskLog:
         self._seen: dict[bytes, int] = {}
 
     def read(self, home: Home) -> Iterator[set[Place]]:
-        """Take in the entries that are new, each in its turn; yield what each is about."""
+        """Take in the entries that are new, each in its turn; yield what each is about.
+
+        All is read anew where something that was taken in counts no more.
+        """
         secrets = home.shelf.keyring.opening_secrets(home.db, home.hat.member)
-        for device in line_of(home.db, self.desk):
-            row = log_row(home.db, device, Log.TRADE)
+        rows = {device: log_row(home.db, device, Log.TRADE) for device in self._line(home)}
+        if any(not (row := rows.get(device)) or row.seq < seen for device, seen in self._seen.items()):
+            self.__init__(self.desk)  # type: ignore[misc]
+        for device, row in rows.items():
             for seq in range(self._seen.get(device, 0) + 1, row.seq + 1 if row else 1):
                 place = (row.ref << SEQ_BITS) + seq  # type: ignore[union-attr]
                 (payload,) = home.db.execute("SELECT payload FROM entry WHERE place = ?", (place,)).fetchone()
                 body = unseal(payload, (home.circuit, device, int(Log.TRADE), seq), secrets)
                 self._seen[device] = seq
                 yield self._take(READERS[Log.TRADE].read(body)) if body is not None else set()
+
+    def _line(self, home: Home) -> list[bytes]:
+        """Return the desk, those who went on from it, and who does now: a recovery makes itself the heir of all."""
+        line = line_of(home.db, self.desk)
+        devices = home.db.execute("SELECT key FROM device WHERE member = ? ORDER BY position DESC", (home.hat.member,))
+        between = [device for (device,) in devices if device not in line]
+        return [*line[:-1], *between, line[-1]]
 
     def _take(self, statements: Iterable[Any]) -> set[Place]:
         about: set[Place] = set()
@@ -232,13 +244,17 @@ class Audit:
         holders = [
             log
             for name, log in self._logs.items()
-            if self._nodes[name].pen.id == hub and holds_desk(self._nodes[name], log.desk)
+            if name in self._nodes and self._nodes[name].pen.id == hub and holds_desk(self._nodes[name], log.desk)
         ]
         return max((log.promised(place) for log in holders), default=0)
 
-    def look_at_all(self, nodes: Iterable[Stall]) -> None:
-        """Check everybody, whether or not it signed something; what lacks in the end, its farm is shown."""
+    def look_at_all(self, nodes: Sequence[Stall]) -> None:
+        """Check everybody, whether or not it signed something; what lacks in the end, its farm is shown.
+
+        What others promise, whom nobody lets in any more, counts nowhere from here on.
+        """
         self._heads.clear()
+        self._nodes.clear()
         for node in nodes:
             self.look(node)
         for node in nodes:

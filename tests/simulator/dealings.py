@@ -11,7 +11,7 @@ from foodhub.catalog.naming import id_bytes
 from foodhub.errors import RefusedError
 from foodhub.node.allotments import allot
 from foodhub.node.amending import amend_order, cancel_order
-from foodhub.node.closing import close_cycle
+from foodhub.node.closing import close_cycle, reopen_cycle
 from foodhub.node.cycles import CycleRow, list_cycles
 from foodhub.node.exchanges import exchange_of
 from foodhub.node.lowering import lower
@@ -19,13 +19,16 @@ from foodhub.node.orders import OrderRow, list_orders
 from foodhub.node.placing import place_order, seller_of
 from foodhub.node.purchase_answers import answer_purchase
 from foodhub.node.purchases import list_purchases
+from foodhub.node.purchasing import send_purchases
 from foodhub.node.reserving import request, set_rule
 from foodhub.node.shelf import shelf_of
 from foodhub.node.shortfalls import declare_shortfall
 from foodhub.node.stock import set_stock
 from foodhub.node.wanted import read_changes, read_lines
 from foodhub.store.transaction import Transaction
+from tests.pens import MORNING
 from tests.simulator.audit import Audit
+from tests.simulator.clock import MINUTE
 from tests.simulator.market import CASE, Goods, Market
 from tests.simulator.stall import Stall
 
@@ -40,6 +43,13 @@ REFUSALS = frozenset(
         "cycle_closed",
         "cycle_still_open",
         "closed_already",
+        "not_closed",
+        "accepted_already",
+        "closed_by_deputy",
+        "cycle_open_again",
+        "not_settled",
+        "not_your_cycle",
+        "bad_window",
         "on_demand",
         "not_the_keeper",
         "predecessor_missing",
@@ -167,7 +177,20 @@ class Dealings:
     def close(self, node: Stall) -> None:
         """Close a cycle of one's own before its hour."""
         if node.pen.id == self.market.founder.id and self.chance.random() < 0.1:
-            node.disk.write(close_cycle, node.disk.hat, self._cycle(node))
+            self.shut(node)
+
+    def shut(self, node: Stall) -> None:
+        """Close a cycle now."""
+        node.disk.write(close_cycle, node.disk.hat, self._cycle(node))
+
+    def buy(self, node: Stall) -> None:
+        """Send the purchase orders of a cycle before they go by themselves."""
+        node.disk.write(send_purchases, node.disk.hat, self._closed(node))
+
+    def reopen(self, node: Stall) -> None:
+        """Open a closed cycle again for some minutes, by the true time: else it would never close where clocks err."""
+        closes = MORNING + int(node.clock.now + self.chance.uniform(1, 10) * MINUTE)
+        node.disk.write(reopen_cycle, node.disk.hat, self._closed(node), closes)
 
     # Whoever buys
 
@@ -221,6 +244,12 @@ class Dealings:
 
     def _cycles(self, node: Stall) -> Mapping[bytes, CycleRow]:
         return {row.key[1]: row for row in node.disk.read(list_cycles, node.time)}
+
+    def _closed(self, node: Stall) -> CycleRow:
+        """Return a cycle, one that is closed where there is any."""
+        cycles = self._cycles(node)
+        closed = sorted(local for local, row in cycles.items() if row.state == "closed")
+        return cycles[self.chance.choice(closed or sorted(cycles))]
 
     def _cycle(self, node: Stall) -> CycleRow:
         """Return a cycle, most often one that is open as far as the clock here shows."""

@@ -96,6 +96,7 @@ class Market:
             self.desk.enter_own(member, member.name)
         self.desk.load_keys()
         self.laptops: list[Laptop] = []
+        self.cycles: list[bytes] = []
         self.goods: list[Goods] = []
         self._speak()
 
@@ -167,8 +168,10 @@ class Market:
         weighed = closes + int(10 * MINUTE) if self.chance.random() < 0.5 else 0
         incoming = [Incoming(farm.id, [], "", weighed, 0) for farm in self.farms]
         local, hubs = digest(f"{self.seed} cycle {number}".encode(), b"a test's cycle", 16), [hub.id for hub in others]
+        self.cycles.append(local)
+        deputies = hubs if Random(f"deputies {self.seed} {number}").random() < 0.5 else []
         cycle = Cycle(local, 1, f"Week {number}", MORNING - int(OPENED), closes, "Europe/Paris", "resale", first.device)
-        self.desk.write(self._append, first, cycle, Plan(local, 1, incoming, hubs, pooled=False, deputies=[]))
+        self.desk.write(self._append, first, cycle, Plan(local, 1, incoming, hubs, pooled=False, deputies=deputies))
         row = self.cycle(local)
         for hub in others:
             self.desk.write(sell, self.hat(hub), row, Offer(by_hand=False))

@@ -3,7 +3,7 @@
 The checks are those of `tests.node.truths`, which ask real homes; here a simulated home stands in for one.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from foodhub.node.cycles import CycleRow
@@ -46,10 +46,20 @@ def at_once(work: Coroutine[Any, Any, T]) -> T:
     raise AssertionError("a simulated home waits for nothing")
 
 
-def judge_cycle(nodes: Sequence[Stall], desks: Sequence[Stall], cycle: CycleRow) -> int:
-    """Check a cycle that is closed; `desks` are those that answer for hubs and groups. Return how many slips it has."""
+def judge_cycle(
+    nodes: Sequence[Stall],
+    desks: Sequence[Stall],
+    cycle: CycleRow,
+    gone: Collection[bytes] = (),
+    deaf: Collection[bytes] = (),
+) -> int:
+    """Check a cycle that is closed; return how many slips it has.
+
+    `desks` are those that answer for hubs and groups; `gone` are members for whom nobody will ever answer again, `deaf`
+    those who may not be able to read all that was sent to them.
+    """
     seats = [Seat(node) for node in desks]
-    at_once(nothing_is_left_open([Seat(node) for node in nodes], cycle))
+    at_once(nothing_is_left_open([Seat(node) for node in nodes], cycle, gone, deaf))
     at_once(no_more_is_confirmed_than_there_is(seats, cycle))
     at_once(purchases_are_what_was_confirmed([seat for seat in seats if "hub" in seat.hat.roles], cycle))
     at_once(everybody_works_out_the_same_allocation([Seat(node) for node in nodes], cycle))

@@ -3,7 +3,7 @@
 Two runs of one seed are alike in every step, as those of `scenario` are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from random import Random
 
@@ -15,6 +15,7 @@ from tests.node.truths import SAME
 from tests.node.truths import _public as public_rows
 from tests.pens import Pen
 from tests.shelf import rows
+from tests.simulator.again import Again
 from tests.simulator.audit import Audit, answers, cycles_of, keeps_stock
 from tests.simulator.carrying import carry
 from tests.simulator.circuit import Laptop
@@ -52,7 +53,8 @@ class Trading:
             self._add(pen, self.market.home(pen))
         self.weather = Weather(self.clock, chance, self.nodes, length=self.length)
         self.dealings = Dealings(self.market, chance, self.audit)
-        self.losses = Losses(self.market, chance, self.audit, self.nodes, self._come)
+        self.losses = Losses(self.market, self.clock, chance, self.audit, self.nodes, self._come)
+        self.again = Again(self.clock, Random(f"again {seed}"), self.dealings, self.losses, self._act)
 
     def _add(self, pen: Pen, home: Home) -> Stall:
         """Add a node that knows the hubs and some others."""
@@ -68,6 +70,8 @@ class Trading:
         """Let a laptop take part from now on."""
         node = self._add(laptop, home)
         node.reaches = self.weather.reaches
+        if self.clock.now >= self.length:
+            node.late = 0  # by then everybody has set the clock
         self.clock.after(self.chance.uniform(0, MINUTE), node.wake)
         return node
 
@@ -104,16 +108,19 @@ class Trading:
             self.clock.at(chance.triangular(0, self.length, 0.2 * self.length), partial(self._act, role))
         for _ in range(chance.choice([0, 0, 1, 1, 2])):
             self.clock.at(chance.uniform(0.1, 0.9) * self.length, self.losses.strike)
+        self.again.forecast(self.length)
 
-    def _act(self, role: str) -> None:
+    def _act(self, role: str, deeds: Sequence[Deed] = ()) -> None:
         """Let somebody of a role try something: at a laptop that is awake, or asleep, or when it next wakes."""
         nodes = [node for node in self.nodes if not node.lost and role in node.pen.roles]
+        if role == "coordinator":
+            nodes = [node for node in self.nodes if not node.lost and node.pen.id == self.market.founder.id]
         if role == "producer" and self.chance.random() < 0.9:
             nodes = [node for node in nodes if keeps_stock(node)]
         if nodes:
             node = self.chance.choice(nodes)
-            deeds = self.dealings.deeds_of(node.pen.roles)
-            act = partial(self._try, self.chance.choice(deeds), node)
+            deed = self.chance.choice(deeds or self.dealings.deeds_of(node.pen.roles))
+            act = partial(self._try, deed, node)
             if node.awake or self.chance.random() < 0.5:
                 node.do(act)
             else:
@@ -150,23 +157,28 @@ class Trading:
                     link.sync()
             self.clock.run(self.clock.now + 10 * SECOND)
             group = self._members(everybody)
-            if turn > 2 and agreed(group) and not self._busy(group) and not self.losses.give_up():
+            if turn > 2 and agreed(group) and not self._busy(group) and not self._goes_on(group):
                 return group
         raise AssertionError(f"still busy: {[node.name for node in self._busy(group)]}")
+
+    def _goes_on(self, group: Sequence[Stall]) -> bool:
+        """Let those who wait in vain, or have lost everything, go on; say whether somebody did."""
+        return self.losses.come_back(group) or self.losses.give_up()
 
     def _busy(self, group: Sequence[Stall]) -> list[Stall]:
         return [node for node in group if node.disk.read(due, node.time)]
 
     def _members(self, nodes: Sequence[Stall]) -> list[Stall]:
-        """Return those who let one another in: not those whose laptop was retired."""
+        """Return those who let one another in: not those whose laptop was retired, whether or not they know that."""
         standing = [node for node in nodes if lets_in(node, node)]
-        return [node for node in standing if all(lets_in(other, node) for other in standing)]
+        known = [node for node in standing if any(lets_in(other, node) for other in standing if other is not node)]
+        return [node for node in known if all(lets_in(other, node) for other in known)]
 
     # The verdict
 
     def _judge(self, group: Sequence[Stall]) -> None:
         self.audit.look_at_all(group)
-        all_show_the_same(group)
+        all_show_the_same(group, self.losses.deaf)
         self._judge_cycles(group)
         chosen = self.chance.choice(group)
         judge_rebuild(chosen)
@@ -177,11 +189,14 @@ class Trading:
         desks = [node for node in group if answers(node)]
         for cycle in cycles_of(group[0]) if not self.audit.vanished else ():
             assert cycle.state == "closed"
-            self.slips += judge_cycle(group, desks, cycle)
+            self.slips += judge_cycle(group, desks, cycle, self.losses.gone, self.losses.deaf)
 
 
-def all_show_the_same(nodes: Sequence[Stall]) -> None:
-    """Check that whoever shares a view shows the same in it: what all see, and what is sealed to those who read it."""
+def all_show_the_same(nodes: Sequence[Stall], deaf: Collection[bytes] = ()) -> None:
+    """Check that whoever shares a view shows the same in it: what all see, and what is sealed to those who read it.
+
+    The `deaf` may not be able to read all of that.
+    """
     first = nodes[0]
     public, shared = public_rows(first.disk.db), shared_rows(first.disk.db)
     told: dict[tuple[object, ...], tuple[object, str]] = {}
@@ -191,7 +206,7 @@ def all_show_the_same(nodes: Sequence[Stall]) -> None:
         assert public_rows(node.disk.db) == public, f"{node.name} shows other rows than {first.name}"
         found = rows(node.disk.db)
         assert found["unread"] == [], f"{node.name} can't read {found['unread']}"
-        for table in SAME:
+        for table in SAME if node.pen.id not in deaf else ():
             for row in found[table]:
                 before, who = told.setdefault((table, *row[:2]), (row, node.name))
                 assert before == row, f"in {table}, {node.name} shows {row}, and {who} {before}"

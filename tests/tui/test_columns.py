@@ -57,3 +57,10 @@ def test_names_that_differ_at_their_end_can_be_told_apart_when_they_are_cut() ->
 
 def test_nothing_in_a_text_steers_the_terminal() -> None:
     assert cell("a\x1b[2Jb\nc\u202ed", 12) == "a [2Jb cd   "
+
+
+def test_a_column_that_wants_little_more_gets_it_before_those_that_want_much() -> None:
+    columns: list[Column[str]] = [Column("name", str, 20, 80, 1), Column("size", str, 9, 10, 2)]
+    assert [wide for _, wide in fit(columns, 40)] == [28, 10]
+    columns[1] = Column("a longer title", str, 4, 6, 2)
+    assert [wide for _, wide in fit(columns, 120)] == [80, 14]

@@ -183,16 +183,23 @@ async def test_a_producer_that_says_its_name_later_is_shown_by_it(village: Villa
 
 
 async def test_enter_shows_all_about_a_product_and_how_to_order_it(village: Village, size: tuple[int, int]) -> None:
+    group = await village.home("Group", "group")
     farm = await village.home("Farm", "producer")
     made = await farm.product(
         "Carrots [new]", category="Roots", description="Washed by hand.", sku="C-1", per="kg", step=250
     )
-    async with driving(farm, size) as driver:
+    await village.gossip()
+    async with driving(group, size) as driver:
+        await driver.sees("Carrots")
         await driver.press("enter")
         await driver.sees("Washed by hand.", "Roots", "C-1", "250 g", f"foodhub order place CYCLE {made[:8]}=250g")
         assert "Carrots [new]" in driver.text
         await driver.press("escape")
         await driver.until(lambda: driver.app.screen is driver.app.main)
+    async with driving(farm, size) as driver:
+        await driver.press("enter")
+        await driver.sees("Washed by hand.", f"foodhub product set {made[:8]} --price PRICE")
+        assert "order place" not in driver.text
 
 
 async def test_ten_thousand_products_are_filtered_while_typing(village: Village) -> None:

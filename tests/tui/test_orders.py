@@ -6,13 +6,15 @@ from foodhub.catalog.naming import id_bytes
 from foodhub.node.allotments import allot
 from foodhub.node.amending import cancel_order
 from foodhub.node.cycles import CycleRow, list_cycles, new_cycle
+from foodhub.node.home import now
 from foodhub.node.placing import place_order
 from foodhub.node.products import list_products
+from foodhub.node.purchasing import GRACE
 from foodhub.node.shortfalls import declare_shortfall
 from foodhub.node.wanted import read_lines
 from foodhub.store.transaction import Transaction
 from foodhub.tui.wording import when
-from tests.homes import HOUR, Home, Village
+from tests.homes import HOUR, Home, Village, set_case
 from tests.tui.driving import driving
 
 pytestmark = pytest.mark.anyio
@@ -71,9 +73,9 @@ async def test_an_open_order_follows_what_becomes_of_it(village: Village) -> Non
         await driver.press("2")
         await driver.sees("sent")
         await driver.press("enter")
-        await driver.sees("not yet", "the hub has not answered yet", "foodhub order cancel")
+        await driver.sees("not yet", "there is no answer yet", "foodhub order cancel")
         await village.gossip()
-        await driver.sees("The hub has received it.")
+        await driver.sees("It has arrived")
         await group.write(cancel_order, group.hat, (await group.orders())[0])
         await driver.sees("The buyer has cancelled it.")
         assert "foodhub order cancel" not in driver.text
@@ -86,7 +88,7 @@ async def test_a_household_that_others_know_no_name_of_is_called_by_its_id(villa
     await village.gossip()
     async with driving(hub) as driver:
         await driver.press("2")
-        await driver.sees("household ")
+        await driver.sees("Household ")
         assert "Martins" not in driver.text
 
 
@@ -143,3 +145,76 @@ async def test_cycles_are_told_apart_and_all_times_are_of_one_zone(village: Vill
         assert all(f" {shown}" in row for row in times)
         await driver.press("enter")
         await driver.sees(f"{here:%Y-%m-%d %H:}")
+
+
+async def test_a_long_order_can_be_read_to_its_end_beside_its_total(village: Village, size: tuple[int, int]) -> None:
+    _, farm, group = await trading(village)
+    names = [f"Imported product {number}" for number in range(size[1])]
+    for name in names:
+        await farm.product(name, price=100, on_hand=9)
+    await village.gossip()
+    await group.order(*((name, "1") for name in names))
+    async with driving(group, size) as driver:
+        await driver.press("2")
+        await driver.sees("sent")
+        await driver.press("enter")
+        # Where no line has a reason, the names have its room.
+        await driver.sees(names[0], "Total", f"{size[1]}.00 €", "foodhub order cancel")
+        assert "Reason" not in driver.text
+        await driver.press("end")
+        await driver.sees(names[-1], "Total", "foodhub order cancel")
+
+
+async def test_how_much_more_would_be_taken_is_said_of_each_line(village: Village) -> None:
+    _, farm, group = await trading(village)
+    carrots = id_bytes((await farm.read(list_products))[0].id)
+    await farm.write(set_case, farm.hat, carrots, 5, 0, "crate", broken=False)
+    await village.gossip()
+    await group.order(("Carrots", "3+2"))
+    async with driving(group) as driver:
+        await driver.press("2")
+        await driver.sees("sent")
+        await driver.press("enter")
+        await driver.sees("3 + 2")
+
+
+async def test_a_key_that_does_nothing_where_nothing_is_listed_is_not_shown(village: Village) -> None:
+    _, farm, _ = await trading(village)
+    async with driving(farm) as driver:
+        await driver.sees("Carrots", " Enter  Details")
+        await driver.press("2")
+        await driver.sees("a producer sees totals only")
+        assert "Details" not in driver.text
+
+
+async def test_what_waits_in_the_trade_stands_above_the_orders_and_marks_their_tab(
+    village: Village, size: tuple[int, int]
+) -> None:
+    # What closed long ago waits no more, and the interface looks at the clock of the machine.
+    village.clock.now = now() - 26 * HOUR - GRACE
+    _, farm, group = await trading(village)
+    await group.order(("Carrots", "3"))
+    await village.gossip()
+    village.clock.now += 24 * HOUR
+    await village.gossip()
+    village.clock.now += GRACE
+    await village.gossip()
+    async with driving(farm, size) as driver:
+        await driver.sees(" 2  Orders !")
+        await driver.press("2")
+        await driver.sees("foodhub purchase accept", "a producer sees totals only")
+        await driver.press("3")
+        await driver.sees("foodhub recover --check")
+        assert "foodhub purchase" not in driver.text
+
+
+async def test_the_box_of_an_order_is_as_high_as_what_it_holds(village: Village, size: tuple[int, int]) -> None:
+    _, _, group = await trading(village)
+    await group.order(("Carrots", "3"))
+    async with driving(group, size) as driver:
+        await driver.press("2")
+        await driver.sees("sent")
+        await driver.press("enter")
+        await driver.sees("Esc closes this", "7.50 €")
+        await driver.until(lambda: driver.lines.index(driver.row("╰")) - driver.lines.index(driver.row("╭")) < 18)
+        assert "Carrots" in driver.text
