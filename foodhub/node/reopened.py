@@ -197,6 +197,6 @@ _ORDER_OPEN_AGAIN = (
     N_('Until then you may change your order. Until when, and who sells there: foodhub cycle show "{cycle}"'),
 )
 _ORDER_WAITS = (
-    N_('{hub} has opened "{cycle}" again: what was confirmed to you counts no more until it closes.'),
+    N_('{hub} has opened "{cycle}" again: what you get there may still change until it closes.'),
     N_('Whoever sells to you there has not: your order stands. See who does: foodhub cycle show "{cycle}"'),
 )
