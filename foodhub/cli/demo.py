@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import click
 
+from foodhub.catalog.naming import id_bytes
 from foodhub.catalog.ofn import read
 from foodhub.cli.command import command, option
 from foodhub.cli.talk import folded
@@ -305,10 +306,10 @@ async def buy(demo: Demo, hub: Hat, group: Hat) -> tuple[None, str]:
     for hat in await demo.farm.read(hats):
         await demo.until(demo.farm, lambda db: len(_purchases(db)) == sent)
         rows += [(hat, row) for row in await demo.farm.read(purchases.list_purchases, hat, now())]
-    for number, (hat, row) in enumerate(rows):
-        short = {row.statement.lines[0].product: 0} if number == 0 else {}
-        await demo.farm.write(purchase_answers.answer_purchase, hat, row, short, _("slugs") if short else "")
     lacking = rows[0][1].lines[0]
+    for number, (hat, row) in enumerate(rows):
+        short = {id_bytes(lacking.product_id): 0} if number == 0 else {}
+        await demo.farm.write(purchase_answers.answer_purchase, hat, row, short, _("slugs") if short else "")
     await demo.until(demo.group, lambda db: _share(orders.list_orders(db, group, now())[0], lacking.product_id) == 0)
     return None, ngettext(
         "{count} purchase order; nothing of {product} came, and the group is told",
