@@ -12,6 +12,7 @@ from foodhub.cli.order import draw_order
 from foodhub.cli.output import show
 from foodhub.cli.running import Pen, run
 from foodhub.cli.speaking import told, told_by
+from foodhub.cli.texts import joined
 from foodhub.errors import N_, NotThereError, UsageError
 from foodhub.node.amending import amend_order, cancel_order
 from foodhub.node.application import Transaction, open_node
@@ -116,7 +117,8 @@ def order_cancel(call: Call, order: str) -> None:
 @pass_call
 def order_remark(call: Call, order: str, comment: str | None, pairs: tuple[str, ...]) -> None:
     """Say a word about an order, and what may stand in for its lines."""
-    if comment is None and not pairs:
+    said = None if comment is None else joined(comment)
+    if said is None and not pairs:
         raise UsageError("no_remark", N_("Say what to remark."), N_("Write --comment or --substitute."))
     consents = [_consent(*pair) for pair in split_pairs(pairs)]
 
@@ -129,7 +131,7 @@ def order_remark(call: Call, order: str, comment: str | None, pairs: tuple[str, 
             keys[key] = consent
         aggregator, local = id_bytes(row.hub_id), id_bytes(row.id)
         buyer = _buyer(call, tx, hat, row)
-        return int(set_remark(tx, hat, local, aggregator, comment=comment, consents=keys, buyer=buyer))
+        return int(set_remark(tx, hat, local, aggregator, comment=said, consents=keys, buyer=buyer))
 
     row, changed = run(
         _changing(call, order, remark, lambda row: _("Remark on order {number}.").format(number=row.number))

@@ -18,6 +18,7 @@ from foodhub.cli.output import show
 from foodhub.cli.product import label
 from foodhub.cli.running import Pen, pen, run
 from foodhub.cli.speaking import for_member, told
+from foodhub.cli.texts import joined
 from foodhub.errors import N_, NotReceivedError, NotThereError
 from foodhub.money import line_amount
 from foodhub.node import live, state
@@ -79,7 +80,7 @@ def order_place(
     call: Call, cycle: str, pairs: tuple[str, ...], hub: str | None, wait: float | None, ref: str | None, comment: str
 ) -> None:
     """Place an order."""
-    row = run(_Placing(call, _Wanted(cycle, hub, split_pairs(pairs)), wait).run(ref, comment))
+    row = run(_Placing(call, _Wanted(cycle, hub, split_pairs(pairs)), wait).run(ref, joined(comment)))
     show(call, row, lambda: draw_order(row))
     if row.state != "sent" or call.dry_run:
         return

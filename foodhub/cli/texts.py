@@ -5,12 +5,12 @@ from foodhub.errors import N_, UsageError
 
 
 def one_line(text: str, most: int) -> str:
-    """Return a text as it is signed, of `most` characters; what was pasted on several lines stands on one.
+    """Return a text as it is signed, of `most` characters at most; see `joined`.
 
     Raises:
         UsageError: `bad_text`.
     """
-    line = clean(" ".join(text.split()))
+    line = joined(text)
     if len(line) > most or forbidden(line):
         raise UsageError(
             "bad_text",
@@ -19,3 +19,8 @@ def one_line(text: str, most: int) -> str:
             most=most,
         )
     return line
+
+
+def joined(text: str) -> str:
+    """Return a text without white space around it; what was pasted on several lines stands on one."""
+    return clean(" ".join(text.split()))
